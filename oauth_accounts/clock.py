@@ -1,0 +1,29 @@
+"""The two clocks: this process's, and the database's, which all workers share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import DateTimeField
+from django.db.models.functions import Now
+from django.utils import timezone
+
+
+def utcnow() -> datetime:
+    """Return the time of this process in UTC."""
+    return timezone.now()
+
+
+class DatabaseNow(Now):
+    """
+    The time of the database server in UTC, with fractions of a second.
+
+    Django's Now() is the session's local time on MySQL and MariaDB, which is not the
+    UTC that the columns hold when the server is in another zone.
+    """
+
+    output_field = DateTimeField()
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)

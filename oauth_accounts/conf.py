@@ -1,0 +1,91 @@
+"""Every setting of the app, typed and read live; the property has the setting's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+# A lease outlives the longest call: a claim held this long was abandoned (seconds).
+LEASE_SECONDS = 60
+
+
+class Settings:
+    @property
+    def OAUTH_ACCOUNTS_OWNER_MODEL(self) -> str:
+        """Model that owns accounts, as "app_label.Model"; fixed once migrated."""
+        value: str = getattr(
+            settings, "OAUTH_ACCOUNTS_OWNER_MODEL", settings.AUTH_USER_MODEL
+        )
+        return value
+
+    @property
+    def OAUTH_ACCOUNTS_GET_OWNER(self) -> Callable[[Any], Any]:
+        """Callable, or dotted path to one, that takes the request and returns the owner."""
+        value = getattr(settings, "OAUTH_ACCOUNTS_GET_OWNER", None)
+        if value is None:
+            if self.OAUTH_ACCOUNTS_OWNER_MODEL != settings.AUTH_USER_MODEL:
+                raise ImproperlyConfigured(
+                    "OAUTH_ACCOUNTS_OWNER_MODEL is not the user model: set "
+                    "OAUTH_ACCOUNTS_GET_OWNER to a callable that takes the request "
+                    "and returns the owner of new connections."
+                )
+            return _request_user
+        return import_string(value) if isinstance(value, str) else value
+
+    @property
+    def OAUTH_ACCOUNTS_BASE_URL(self) -> str | None:
+        """Scheme and host that redirect URIs begin with, never taken from the request."""
+        value: str | None = getattr(settings, "OAUTH_ACCOUNTS_BASE_URL", None)
+        return value.rstrip("/") if isinstance(value, str) else None
+
+    @property
+    def OAUTH_ACCOUNTS_PROVIDERS(self) -> Mapping[str, Mapping[str, Any]]:
+        """Providers kept in settings: slug to field values."""
+        value: Mapping[str, Mapping[str, Any]] = getattr(
+            settings, "OAUTH_ACCOUNTS_PROVIDERS", {}
+        )
+        return value
+
+    @property
+    def OAUTH_ACCOUNTS_REFRESH_MARGIN(self) -> int:
+        """Seconds before expiry at which a token is refreshed."""
+        return int(getattr(settings, "OAUTH_ACCOUNTS_REFRESH_MARGIN", 300))
+
+    @property
+    def OAUTH_ACCOUNTS_ATTEMPT_TTL(self) -> int:
+        """Seconds a user has to come back from the provider."""
+        return int(getattr(settings, "OAUTH_ACCOUNTS_ATTEMPT_TTL", 600))
+
+    @property
+    def OAUTH_ACCOUNTS_HTTP_TIMEOUT(self) -> float:
+        """Total seconds one call to a provider may take, from dialling to the last byte."""
+        return float(getattr(settings, "OAUTH_ACCOUNTS_HTTP_TIMEOUT", 15))
+
+    @property
+    def OAUTH_ACCOUNTS_PRIVATE_HOSTS(self) -> Sequence[str]:
+        """Host names and networks (CIDR) that may resolve to non-public addresses."""
+        value: Sequence[str] = getattr(settings, "OAUTH_ACCOUNTS_PRIVATE_HOSTS", ())
+        return value
+
+    @property
+    def OAUTH_ACCOUNTS_SUCCESS_URL(self) -> str:
+        """URL or URL name to go to after connecting, when the form named none."""
+        value: str = getattr(
+            settings, "OAUTH_ACCOUNTS_SUCCESS_URL", "oauth_accounts:list"
+        )
+        return value
+
+    @property
+    def DEBUG(self) -> bool:
+        return bool(settings.DEBUG)
+
+
+def _request_user(request: Any) -> Any:
+    return request.user
+
+
+conf = Settings()

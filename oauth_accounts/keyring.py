@@ -1,0 +1,143 @@
+"""FERNET_KEYS as validated keys with ids; the only place that encrypts or decrypts."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from fernet_fields.hkdf import derive_fernet_key
+
+from oauth_accounts.exceptions import TokenUndecryptable
+
+MIN_KEY_LENGTH = 32
+# A key of random bytes in hex has up to 16 different characters; one typed by hand,
+# or the same letter held down, rarely reaches half of that.
+MIN_DISTINCT_CHARACTERS = 8
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """Keys ready for use: the first one writes, every one reads."""
+
+    fernets: tuple[Fernet, ...]
+    ids: tuple[str, ...]
+
+    @property
+    def current_id(self) -> str:
+        return self.ids[0]
+
+
+def seal(plaintext: bytes) -> bytes:
+    """Encrypt under the newest key and return a Fernet token."""
+    return current().fernets[0].encrypt(plaintext)
+
+
+def open_sealed(ciphertext: bytes) -> bytes:
+    """
+    Decrypt a Fernet token with any configured key.
+
+    Raises TokenUndecryptable when no key opens it.
+    """
+    try:
+        return MultiFernet(current().fernets).decrypt(ciphertext)
+    except InvalidToken:
+        pass
+    # Raised outside the except block: no traceback carries the ciphertext along.
+    raise TokenUndecryptable
+
+
+def key_id_of(ciphertext: bytes) -> str | None:
+    """Return the id of the key that opens the ciphertext, or None."""
+    ring = current()
+    for key_id, fernet in zip(ring.ids, ring.fernets, strict=True):
+        try:
+            fernet.decrypt(ciphertext)
+        except InvalidToken:
+            continue
+        return key_id
+    return None
+
+
+def current_key_id() -> str:
+    """Return the id of the key that new values are sealed with."""
+    return current().current_id
+
+
+def current() -> Keyring:
+    """
+    Return the keys in force now, read from settings on each call.
+
+    Raises ImproperlyConfigured when FERNET_KEYS is missing or malformed.
+    """
+    keys = getattr(settings, "FERNET_KEYS", None)
+    if keys is None:
+        if not settings.DEBUG:
+            raise ImproperlyConfigured(
+                "FERNET_KEYS is not set: the tokens of connected accounts cannot be "
+                "encrypted. Set it to a list with one long random key."
+            )
+        keys = [settings.SECRET_KEY]
+    elif problems := key_problems(keys):
+        raise ImproperlyConfigured(problems[0])
+    return _build(tuple(keys), bool(getattr(settings, "FERNET_USE_HKDF", True)))
+
+
+def key_problems(keys: Any) -> list[str]:
+    """Return what is wrong with a value of FERNET_KEYS, without quoting any of it."""
+    if isinstance(keys, str | bytes) or not isinstance(keys, Sequence):
+        # A str is a sequence of one-letter keys for the field package.
+        return ["FERNET_KEYS must be a list of keys, not a single value."]
+    if not keys:
+        return ["FERNET_KEYS is empty."]
+    problems = [
+        f"FERNET_KEYS[{position}] {problem}"
+        for position, key in enumerate(keys)
+        if (problem := _key_problem(key))
+    ]
+    if not problems and len({_as_bytes(key) for key in keys}) < len(keys):
+        problems.append("FERNET_KEYS holds the same key twice.")
+    return problems
+
+
+def _key_problem(key: Any) -> str | None:
+    if not isinstance(key, str | bytes):
+        return "is not a str or bytes; is an environment variable unset?"
+    if len(key) < MIN_KEY_LENGTH:
+        return f"is shorter than {MIN_KEY_LENGTH} characters."
+    if len(set(key)) < MIN_DISTINCT_CHARACTERS:
+        return "repeats a few characters; use a random key."
+    if _as_bytes(key) == _as_bytes(settings.SECRET_KEY):
+        return "is SECRET_KEY; use a key of its own, so that either can be changed."
+    if not getattr(settings, "FERNET_USE_HKDF", True) and not _is_fernet_key(key):
+        return "is not a Fernet key, which FERNET_USE_HKDF = False requires."
+    return None
+
+
+def _is_fernet_key(key: str | bytes) -> bool:
+    try:
+        Fernet(key)
+    except ValueError:
+        return False
+    return True
+
+
+def _as_bytes(key: str | bytes) -> bytes:
+    return key.encode() if isinstance(key, str) else key
+
+
+@lru_cache(maxsize=8)
+def _build(keys: tuple[str | bytes, ...], use_hkdf: bool) -> Keyring:
+    derived = [derive_fernet_key(key) if use_hkdf else _as_bytes(key) for key in keys]
+    return Keyring(
+        fernets=tuple(Fernet(key) for key in derived),
+        ids=tuple(
+            hmac.new(key, b"kid", hashlib.sha256).hexdigest()[:8] for key in derived
+        ),
+    )
