@@ -1,0 +1,138 @@
+"""
+Which tests run where, and the fixtures that more than one test module uses.
+
+Every test that uses the database is marked `database` by itself and runs on each
+TEST_DATABASE. A test that is marked sqlite, postgres or mariadb runs on that one only.
+Whatever is left out is counted at the end of the run, with what would run it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from django.db import connection
+from django.test import TransactionTestCase
+
+from tests import services
+from tests.settings import TEST_DATABASE
+
+ROOT = Path(__file__).resolve().parent.parent
+VENDORS = {"sqlite", "postgres", "mariadb"}
+BROKERS = {"redis", "rabbitmq"}
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+hypothesis.settings.register_profile("suite", deadline=None, database=None)
+hypothesis.settings.load_profile("suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = Counter()
+    sys.addaudithook(_refuse_the_network)
+
+
+def pytest_sessionstart() -> None:
+    if services.REQUIRED and (absent := services.missing()):
+        pytest.exit(f"Required, but not listening: {', '.join(absent)}", returncode=3)
+
+
+def pytest_report_header() -> str:
+    brokers = "required" if services.REQUIRED else f"left out; {services.HINT}"
+    return f"database: {TEST_DATABASE}; tests of redis and rabbitmq: {brokers}"
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    deselected = []
+    for item in items[:]:
+        if _uses_database(item):
+            item.add_marker("database")
+        if reason := _why_left_out(item):
+            config.stash[LEFT_OUT][reason] += 1
+            deselected.append(item)
+            items.remove(item)
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for reason, count in sorted(config.stash[LEFT_OUT].items()):
+        terminalreporter.write_line(f"LEFT OUT {count} tests: {reason}")
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    names = set(getattr(item, "fixturenames", ()))
+    cls = getattr(item, "cls", None)
+    return (
+        item.get_closest_marker("django_db") is not None
+        or bool(names & DATABASE_FIXTURES)
+        or (cls is not None and issubclass(cls, TransactionTestCase))
+    )
+
+
+def _why_left_out(item: pytest.Item) -> str | None:
+    marks = {mark.name for mark in item.iter_markers()}
+    vendors = marks & VENDORS
+    if vendors and TEST_DATABASE not in vendors:
+        return f"about another database; set TEST_DATABASE={'|'.join(sorted(vendors))}"
+    if marks & BROKERS and not services.REQUIRED:
+        return f"need {' and '.join(sorted(marks & BROKERS))}; {services.HINT}"
+    return None
+
+
+def _refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
+    # An audit hook sees every connect() of every library in this process, and a failed
+    # test (unlike an OSError) cannot be taken for a provider that does not answer.
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0]).partition("%")[0]
+        if host not in _known_hosts() and not _is_loopback(host):
+            pytest.fail(f"A test tried to connect to {host}: loopback only.")
+
+
+def _known_hosts() -> set[str]:
+    return {service.host for service in services.ALL} | {"localhost"}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The checkout: setup.cfg, docs and example_project lie here."""
+    return ROOT
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """A Redis database for this suite alone; mark the test `redis`."""
+    return services.REDIS_URL
+
+
+@pytest.fixture
+def rabbitmq_url() -> str:
+    """A RabbitMQ virtual host; mark the test `rabbitmq`."""
+    return services.RABBITMQ_URL
+
+
+@pytest.fixture
+def child_environment(transactional_db: None) -> dict[str, str]:
+    """Environment in which a child Python process uses this test's database."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
+        "PYTHONPATH": str(ROOT),
+        "TEST_DATABASE": TEST_DATABASE,
+        "TEST_DATABASE_NAME": str(connection.settings_dict["NAME"]),
+    }
