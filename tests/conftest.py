@@ -48,6 +48,7 @@ def pytest_report_header() -> str:
     return f"database: {TEST_DATABASE}; tests of redis and rabbitmq: {brokers}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
@@ -132,7 +133,8 @@ def child_environment(transactional_db: None) -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
-        "PYTHONPATH": str(ROOT),
+        # In the same order, so that a tested wheel is not shadowed by the checkout.
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "TEST_DATABASE": TEST_DATABASE,
         "TEST_DATABASE_NAME": str(connection.settings_dict["NAME"]),
     }

@@ -1,0 +1,125 @@
+# The front door: CI, tox and people run these commands. Needs make and Python >= 3.11.
+
+PYTHON ?= python3
+VENV ?= .venv
+# "no" leaves the suite out of `make check`, where `make test` has just run.
+SUITE ?= yes
+# More options for pytest, such as ARGS="-k refresh".
+ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install
+PYTEST := $(BIN)/python -m coverage run -m pytest $(ARGS)
+
+ifeq ($(OAUTH_ACCOUNTS_TEST_SERVICES),1)
+TEST_ENV := $(VENV)/.installed-services
+else
+TEST_ENV := $(VENV)/.installed-test
+endif
+
+.PHONY: help demo serve test test-sqlite test-postgres test-mariadb check lint format \
+	types contracts migrations docs changelog spelling clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    watch a connected account live its life on a real site"
+	@echo "make serve   leave the same site running"
+	@echo "make test    run the suite with 100 % branch coverage"
+	@echo "make check   everything CI asks for, the suite included (SUITE=no: without)"
+	@echo "make docs    build the documentation into docs/_build/html"
+
+# ---- environments -------------------------------------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "==> making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "This Python cannot make environments (Debian: apt-get install python3-venv)." >&2; \
+	  exit 1; }
+
+$(VENV)/.installed-demo: EXTRAS := demo
+$(VENV)/.installed-test: EXTRAS := test
+$(VENV)/.installed-services: EXTRAS := test,postgres,mysql,redis
+$(VENV)/.installed-check: EXTRAS := test,docs,dev
+$(VENV)/.installed-docs: EXTRAS := docs
+
+$(VENV)/.installed-%: setup.cfg pyproject.toml $(BIN)/python
+	@echo "==> installing the package with [$(EXTRAS)]"
+	@$(PIP) -e '.[$(EXTRAS)]'
+	@touch $@
+
+# ---- the site -----------------------------------------------------------------------
+
+demo: $(VENV)/.installed-demo
+	@$(BIN)/python -m example_project.demo
+
+serve: $(VENV)/.installed-demo
+	@$(BIN)/python -m example_project.serve
+
+# ---- the suite ----------------------------------------------------------------------
+
+# With OAUTH_ACCOUNTS_TEST_SERVICES=1 whatever touches a database runs on all three, and
+# the coverage of the runs is added up.
+test: $(TEST_ENV)
+	@$(BIN)/python -m coverage erase
+	@$(MAKE) --no-print-directory test-sqlite
+ifeq ($(OAUTH_ACCOUNTS_TEST_SERVICES),1)
+	@$(MAKE) --no-print-directory test-postgres
+	@$(MAKE) --no-print-directory test-mariadb
+endif
+	@$(BIN)/python -m coverage combine -q
+	@$(BIN)/python -m coverage report --fail-under=100
+
+test-sqlite: $(TEST_ENV)
+	@echo "==> the suite on SQLite"
+	@TEST_DATABASE=sqlite $(PYTEST)
+
+test-postgres test-mariadb: test-%: $(VENV)/.installed-services
+	@echo "==> the tests that use a database, on $*"
+	@TEST_DATABASE=$* $(PYTEST) -m "database or $*"
+
+# ---- the checks ---------------------------------------------------------------------
+
+check: lint types contracts migrations docs changelog spelling
+ifneq ($(SUITE),no)
+check: test
+endif
+
+lint: $(VENV)/.installed-check
+	@echo "==> ruff"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { \
+	  echo "not formatted; make format mends it:" >&2; $(BIN)/ruff format --check . >&2; exit 1; }
+
+format: $(VENV)/.installed-check
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+types: $(VENV)/.installed-check
+	@echo "==> mypy"
+	@$(BIN)/python -m mypy
+
+contracts: $(VENV)/.installed-check
+	@echo "==> import contracts"
+	@$(BIN)/lint-imports --no-cache
+
+migrations: $(VENV)/.installed-check
+	@echo "==> migrations"
+	@TEST_DATABASE_NAME=:memory: $(BIN)/python -m django makemigrations \
+	  --settings tests.settings --check --dry-run oauth_accounts
+
+docs: $(VENV)/.installed-docs
+	@echo "==> documentation"
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+changelog: $(VENV)/.installed-check
+	@echo "==> change notes"
+	@$(BIN)/towncrier build --draft --version next >/dev/null
+
+spelling: $(VENV)/.installed-check
+	@echo "==> spelling"
+	@$(BIN)/codespell
+
+clean:
+	rm -rf $(VENV) .demo .tox build dist docs/_build htmlcov .coverage* *.egg-info
