@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -97,7 +99,6 @@ class LoopbackServer(ThreadingHTTPServer):
     port: TCP port; 0 takes a free one.
     """
 
-    daemon_threads = True
     request_queue_size = 256
 
     def __init__(
@@ -110,15 +111,23 @@ class LoopbackServer(ThreadingHTTPServer):
         self._open_lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        thread = threading.current_thread()
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread that stop() knows of."""
+        thread = threading.Thread(
+            target=self.process_request_thread,
+            args=(request, client_address),
+            daemon=True,
+        )
         with self._open_lock:
             self._open[thread] = request
+        thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
             with self._open_lock:
-                del self._open[thread]
+                del self._open[threading.current_thread()]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep what a hook raised, for stop() to raise it where a test can see it."""
@@ -133,8 +142,10 @@ class LoopbackServer(ThreadingHTTPServer):
         self.shutdown()
         with self._open_lock:
             still_open = dict(self._open)
-            for connection in still_open.values():
-                self.shutdown_request(connection)
+        for connection in still_open.values():
+            # Shut down, not closed: that alone wakes a thread waiting for a request.
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in still_open:
             thread.join(_JOIN_SECONDS)
         self.server_close()
