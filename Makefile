@@ -115,7 +115,8 @@ docs: $(VENV)/.installed-docs
 
 changelog: $(VENV)/.installed-check
 	@echo "==> change notes"
-	@$(BIN)/towncrier build --draft --version next >/dev/null
+	@$(BIN)/towncrier build --draft --version next >/dev/null 2>&1 || \
+	  $(BIN)/towncrier build --draft --version next
 
 spelling: $(VENV)/.installed-check
 	@echo "==> spelling"
