@@ -1,0 +1,153 @@
+"""Which URLs and which peers this app may talk to."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from functools import lru_cache
+
+from oauth_accounts.conf import conf
+from oauth_accounts.exceptions import ProviderMisconfigured
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_URL_LENGTH = 8192
+HTTPS_PORT = 443
+
+# One grammar instead of a parser: what urlsplit, urllib3 and a browser would read in
+# different ways (userinfo, backslashes, controls, odd brackets) does not match at all.
+# Names in other scripts have to be given in punycode for the same reason.
+_URL = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+    r"(?::(?P<port>[1-9][0-9]{0,4}))?"
+    r"(?P<path>/[A-Za-z0-9._~:/\[\]@!$&'()*+,;=%-]*)?"
+    r"(?P<query>\?[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*)?",
+    re.IGNORECASE | re.ASCII,
+)
+# The last label starts with a letter: "2130706433" and "0x7f.1" are addresses to some.
+_NAME = re.compile(
+    r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
+_MAX_NAME_LENGTH = 253
+
+_LOOPBACK: tuple[Network, ...] = (
+    ipaddress.ip_network("127.0.0.0/8"),
+    ipaddress.ip_network("::1/128"),
+)
+# is_global alone calls some of these public: a cloud metadata service and addresses
+# that carry an IPv4 address inside (NAT64, 6to4, Teredo) are reached through them.
+_NOT_PUBLIC: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "100.64.0.0/10",  # carrier-grade NAT, RFC 6598
+        "192.0.0.0/24",  # IETF protocol assignments, RFC 6890
+        "192.88.99.0/24",  # 6to4 relays, RFC 7526
+        "224.0.0.0/4",  # multicast
+        "2001::/23",  # IETF protocol assignments with Teredo, RFC 2928
+        "2001:db8::/32",  # documentation, RFC 3849
+        "2002::/16",  # 6to4, RFC 3056
+        "3fff::/20",  # documentation, RFC 9637
+    )
+)
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+
+
+def check_url(url: str, *, allow_query: bool = False) -> None:
+    """
+    Refuse a URL that this app must not call or send a browser to.
+
+    https only; http is for loopback while DEBUG is on. A port other than 443 needs the
+    host's name or network in OAUTH_ACCOUNTS_PRIVATE_HOSTS.
+
+    allow_query: whether the URL may have a query component.
+    Raises ProviderMisconfigured "url_refused", and nothing else whatever the string.
+    """
+    if not _is_acceptable(url, allow_query):
+        raise ProviderMisconfigured("url_refused")
+
+
+def _is_acceptable(url: object, allow_query: bool) -> bool:
+    if not isinstance(url, str) or len(url) > MAX_URL_LENGTH:
+        return False
+    match = _URL.fullmatch(url)
+    if match is None or (match["query"] is not None and not allow_query):
+        return False
+    host, port = match["host"].lower().strip("[]"), int(match["port"] or HTTPS_PORT)
+    if port > 65535:
+        return False
+    if conf.DEBUG and is_loopback_name(host):
+        return True
+    if match["scheme"].lower() == "http" or not _is_host(host):
+        return False
+    return port == HTTPS_PORT or is_listed(host, _literal(host))
+
+
+def _is_host(host: str) -> bool:
+    literal = _literal(host)
+    if literal is not None:
+        return is_peer_allowed(host, literal)
+    return len(host) <= _MAX_NAME_LENGTH and _NAME.fullmatch(host) is not None
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def is_loopback_name(host: str) -> bool:
+    """Return whether a host, as written in a URL, can only mean this machine."""
+    literal = _literal(host)
+    return host == "localhost" or (literal is not None and _is_in(literal, _LOOPBACK))
+
+
+def is_peer_allowed(host: str, address: Address) -> bool:
+    """
+    Return whether a connection to this address may be used for this host.
+
+    host: the name in the URL, lower case, without brackets.
+    address: what it resolved to.
+    """
+    if is_public(address) or is_listed(host, address):
+        return True
+    return conf.DEBUG and is_loopback_name(host) and _is_in(address, _LOOPBACK)
+
+
+@lru_cache(maxsize=1024)
+def is_public(address: Address) -> bool:
+    """Return whether an address belongs to a host on the public internet."""
+    if address.version == 6 and address not in _GLOBAL_UNICAST:
+        return False
+    return address.is_global and not _is_in(address, _NOT_PUBLIC)
+
+
+def is_listed(host: str, address: Address | None) -> bool:
+    """Return whether OAUTH_ACCOUNTS_PRIVATE_HOSTS names this host or its network."""
+    for entry in conf.OAUTH_ACCOUNTS_PRIVATE_HOSTS:
+        network = _network(entry)
+        if network is None:
+            if entry.lower() == host:
+                return True
+        elif address is not None and _is_in(address, (network,)):
+            return True
+    return False
+
+
+@lru_cache(maxsize=256)
+def _network(entry: str) -> Network | None:
+    try:
+        return ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return None
+
+
+def _is_in(address: Address, networks: tuple[Network, ...]) -> bool:
+    # An IPv4-mapped address (::ffff:10.0.0.1) is dialled as the IPv4 address.
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    actual = mapped or address
+    return any(
+        actual.version == network.version and actual in network for network in networks
+    )

@@ -1,0 +1,153 @@
+"""What a provider answered, and what its errors mean to the caller."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from oauth_accounts.clock import utcnow
+from oauth_accounts.exceptions import (
+    ProviderMisconfigured,
+    ProviderUnavailable,
+    ReauthRequired,
+    TokenError,
+)
+
+RETRY_AFTER_MIN = 1
+RETRY_AFTER_MAX = 86_400
+
+# Larger than any number of seconds or id that is looked at, and safe to make an int of.
+_MAX_DIGITS = 18
+_HUGE = 10**_MAX_DIGITS
+
+# RFC 6749 section 5.2, RFC 6750 section 3.1: the code decides, whatever the status.
+_DECISIVE: dict[str, type[TokenError]] = {
+    "invalid_grant": ReauthRequired,
+    "invalid_client": ProviderMisconfigured,
+    "unauthorized_client": ProviderMisconfigured,
+    "invalid_scope": ProviderMisconfigured,
+    "invalid_request": ProviderMisconfigured,
+    "unsupported_grant_type": ProviderMisconfigured,
+}
+_TEMPORARY = frozenset({"temporarily_unavailable", "server_error"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    status: int
+    """HTTP status."""
+    body: bytes = field(repr=False)
+    """At most transport.MAX_BODY bytes; may hold tokens."""
+    sent_at: datetime
+    """The moment before the request was sent, UTC."""
+    retry_after: int | None = None
+    """Seconds, from the Retry-After header."""
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers whether a name came twice."""
+
+    has_duplicates = False
+
+
+def read_object(body: bytes) -> dict[str, Any] | None:
+    """
+    Read a JSON object, or return None when the bytes are not exactly one.
+
+    NaN and infinities become None, numbers too long to convert become 10^18. An object
+    that names a member twice is refused: readers disagree about which one counts.
+    """
+    try:
+        document = json.loads(
+            body.decode("utf-8-sig"),
+            object_pairs_hook=_from_pairs,
+            parse_int=_to_int,
+            parse_constant=lambda name: None,
+        )
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, _Object) or document.has_duplicates:
+        return None
+    return document
+
+
+def _from_pairs(pairs: list[tuple[str, Any]]) -> _Object:
+    result = _Object(pairs)
+    result.has_duplicates = len(result) != len(pairs)
+    return result
+
+
+def _to_int(digits: str) -> int:
+    # int() of a very long literal is slow, and raises beyond 4300 digits.
+    if len(digits) > _MAX_DIGITS:
+        return -_HUGE if digits.startswith("-") else _HUGE
+    return int(digits)
+
+
+def failure_of(answer: Answer) -> TokenError | None:
+    """Return the error that an answer stands for, or None for a success."""
+    if 300 <= answer.status < 400:
+        return ProviderMisconfigured("redirect_refused")
+    code = error_member(answer)
+    if code in _DECISIVE:
+        return _DECISIVE[code](code, provider_code=code)
+    if answer.status == 429:
+        reason = "rate_limited"
+    elif code in _TEMPORARY:
+        reason = code
+    elif answer.status == 401:
+        # RFC 6749 section 5.2: 401 at the token endpoint is about the client.
+        return ProviderMisconfigured("invalid_client", provider_code=code)
+    elif code is not None:
+        reason = "unknown_error"
+    elif answer.status == 200:
+        return None
+    else:
+        reason = "server_error"
+    return ProviderUnavailable(
+        reason, retry_after=answer.retry_after, provider_code=code
+    )
+
+
+def error_member(answer: Answer) -> str | None:
+    """Return the `error` of a JSON answer, "unknown" for one that is no string."""
+    document = read_object(answer.body)
+    error = None if document is None else document.get("error")
+    # Some providers send null, "" or false beside a token to say that all is well.
+    if error is None or error == "" or error is False:
+        return None
+    return error if isinstance(error, str) else "unknown"
+
+
+def parse_retry_after(value: str | None) -> int | None:
+    """
+    Read a Retry-After header (RFC 9110 section 10.2.3), clamped to one day.
+
+    Returns seconds, or None when there is nothing to rely on.
+    """
+    if value is None or len(value) > 64:
+        return None
+    if re.fullmatch(r"[0-9]+", value):
+        seconds = int(value)
+    else:
+        seconds = _seconds_until(value)
+    if seconds < 0:
+        return None
+    return min(max(seconds, RETRY_AFTER_MIN), RETRY_AFTER_MAX)
+
+
+def _seconds_until(date: str) -> int:
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, TypeError, OverflowError):
+        return -1
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        return int((moment - utcnow()).total_seconds())
+    except OverflowError:
+        return -1

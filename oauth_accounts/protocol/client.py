@@ -1,0 +1,290 @@
+"""OAuth 2.0 (RFC 6749) with PKCE (RFC 7636) and revocation (RFC 7009), as a client."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import requests
+from oauthlib.oauth2 import WebApplicationClient
+from requests_oauthlib import OAuth2Session
+
+from oauth_accounts.exceptions import (
+    ProviderMisconfigured,
+    ProviderUnavailable,
+    ReauthRequired,
+)
+from oauth_accounts.fields import Secret
+from oauth_accounts.protocol.answers import (
+    Answer,
+    error_member,
+    failure_of,
+    read_object,
+)
+from oauth_accounts.protocol.client_auth import client_authentication
+from oauth_accounts.protocol.tokens import TokenSet, parse_token_answer
+from oauth_accounts.protocol.transport import BoundedSession, call, check_url
+
+# What this module sets itself: a provider's static parameters may not, for two values
+# of one parameter are an attack or a mistake, and readers differ in which one they take.
+_AUTHORIZATION_PARAMS = frozenset(
+    "response_type response_mode client_id redirect_uri scope state nonce "
+    "code_challenge code_challenge_method request request_uri".split()
+)
+_TOKEN_PARAMS = frozenset(
+    "grant_type code redirect_uri code_verifier refresh_token client_id client_secret "
+    "client_assertion client_assertion_type".split()
+)
+
+_FORM_HEADERS = {
+    "Accept": "application/json",
+    "Content-Type": "application/x-www-form-urlencoded",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """One registration at one provider; endpoint names of RFC 8414, "" = none."""
+
+    client_id: str
+    client_secret: Secret | None = None
+    token_endpoint_auth_method: str = "client_secret_basic"
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    revocation_endpoint: str = ""
+    userinfo_endpoint: str = ""
+    scopes: tuple[str, ...] = ()
+    scope_separator: str = " "
+    authorization_params: Mapping[str, str] = field(default_factory=dict)
+    """Added to every authorisation URL."""
+    token_params: Mapping[str, str] = field(default_factory=dict)
+    """Added to every code exchange."""
+    refresh_params: Mapping[str, str] = field(default_factory=dict)
+    """Added to every refresh."""
+
+
+class _ProviderSession(BoundedSession, OAuth2Session):  # type: ignore[misc]
+    """
+    The session of requests-oauthlib behind the guard.
+
+    Requests are prepared and sent by `transport.call`, never by `request()`,
+    `fetch_token()` or `refresh_token()`: those print every secret at DEBUG, and lose
+    tokens on answers that their parser does not like.
+    """
+
+    def authorization_url(self, url: str, *args: Any, **kwargs: Any) -> tuple[str, str]:
+        # oauthlib refuses http unless a variable allows it to the whole process;
+        # check_url has decided already, and for this URL only.
+        scheme, rest = url.split(":", 1)
+        built, state = super().authorization_url(f"https:{rest}", *args, **kwargs)
+        return scheme + built.removeprefix("https"), state
+
+
+class OAuth2Client:
+    """
+    Speaks to one provider.
+
+    Thread-safe; keeps no tokens. Errors are those of TokenError, with fixed messages.
+
+    config: the registration.
+    """
+
+    def __init__(self, config: ClientConfig) -> None:
+        self.config = config
+        self._oauth = WebApplicationClient(config.client_id)
+        self._session = _ProviderSession(client=self._oauth)
+
+    def authorization_url(
+        self,
+        *,
+        redirect_uri: str,
+        state: Secret,
+        code_verifier: Secret,
+        scopes: Sequence[str],
+    ) -> str:
+        """
+        Return the URL to send the browser to (RFC 6749 section 4.1.1).
+
+        redirect_uri: as registered, byte for byte.
+        state, code_verifier: fresh for this attempt.
+        scopes: what to ask for.
+        Raises ProviderMisconfigured "endpoint_missing", "url_refused",
+        "params_refused".
+        """
+        config = self.config
+        endpoint = self._endpoint("authorization_endpoint", allow_query=True)
+        static = _static_params(config.authorization_params, _AUTHORIZATION_PARAMS)
+        names = {name for name, _ in parse_qsl(urlsplit(endpoint).query, True)}
+        if names & _AUTHORIZATION_PARAMS:
+            raise ProviderMisconfigured("url_refused")
+        if names & set(config.authorization_params):
+            raise ProviderMisconfigured("params_refused")
+        if static:
+            endpoint += ("&" if "?" in endpoint else "?") + static
+        session = _ProviderSession(
+            config.client_id,
+            redirect_uri=redirect_uri,
+            scope=config.scope_separator.join(scopes),
+        )
+        url, _ = session.authorization_url(
+            endpoint,
+            state.get_value(),
+            code_challenge=_challenge(code_verifier),
+            code_challenge_method="S256",
+        )
+        return str(url)
+
+    def exchange_code(
+        self, *, code: Secret, redirect_uri: str, code_verifier: Secret
+    ) -> TokenSet:
+        """
+        Trade an authorisation code for tokens, once (RFC 6749 section 4.1.3).
+
+        Raises TokenError; ProviderUnavailable "bad_answer" when the answer holds no
+        token that could be used.
+        """
+        extra = _static_params(self.config.token_params, _TOKEN_PARAMS)
+        body = Secret(
+            self._oauth.prepare_request_body(
+                body=extra,
+                code=code.get_value(),
+                redirect_uri=redirect_uri,
+                code_verifier=code_verifier.get_value(),
+                include_client_id=False,
+            )
+        )
+        tokens = self._tokens_from(self._post("token_endpoint", body))
+        if not tokens.usable:
+            raise ProviderUnavailable("bad_answer")
+        return tokens
+
+    def refresh(self, refresh_token: Secret) -> TokenSet:
+        """
+        Ask for a new access token, once (RFC 6749 section 6).
+
+        Any 200 without an error gives a TokenSet, perhaps with a `problem`, so that
+        the caller can store a rotated refresh token. No scope is sent: the grant's
+        own scope is meant.
+        Raises TokenError.
+        """
+        extra = _static_params(self.config.refresh_params, _TOKEN_PARAMS)
+        body = Secret(
+            self._oauth.prepare_refresh_body(
+                body=extra, refresh_token=refresh_token.get_value()
+            )
+        )
+        return self._tokens_from(self._post("token_endpoint", body))
+
+    def revoke(
+        self, token: Secret, token_type_hint: str
+    ) -> Literal["confirmed", "unsupported"]:
+        """
+        Ask the provider to revoke a token (RFC 7009).
+
+        token_type_hint: "access_token" or "refresh_token".
+        Returns "confirmed" also for a token the provider does not know, "unsupported"
+        when it cannot revoke this type or has no endpoint for it.
+        Raises TokenError: the token may still be alive.
+        """
+        if not self.config.revocation_endpoint:
+            return "unsupported"
+        form = [("token", token.get_value()), ("token_type_hint", token_type_hint)]
+        body = Secret(urlencode(form))
+        del form
+        answer = self._post("revocation_endpoint", body)
+        error = error_member(answer)
+        if error == "unsupported_token_type":
+            return "unsupported"
+        # Section 2.2: an invalid token is no error, but some providers report it.
+        if error == "invalid_token" or (error is None and answer.status == 204):
+            return "confirmed"
+        _raise_failure(answer)
+        return "confirmed"
+
+    def userinfo(self, access_token: Secret) -> dict[str, Any]:
+        """
+        Return the JSON object that describes the connected account.
+
+        Raises TokenError: ReauthRequired "invalid_token" when the token is refused.
+        """
+        url = self._endpoint("userinfo_endpoint", allow_query=True)
+        answer = call(
+            self._session,
+            requests.Request(
+                "GET",
+                url,
+                headers={
+                    "Accept": "application/json",
+                    "Authorization": f"Bearer {access_token.get_value()}",
+                },
+            ),
+        )
+        if answer.status == 401:
+            raise ReauthRequired("invalid_token", provider_code=error_member(answer))
+        if answer.status == 403 and answer.retry_after is None:
+            raise ProviderMisconfigured(
+                "insufficient_scope", provider_code=error_member(answer)
+            )
+        _raise_failure(answer)
+        profile = read_object(answer.body)
+        if profile is None:
+            raise ProviderUnavailable("bad_answer")
+        return dict(profile)
+
+    def _endpoint(self, name: str, *, allow_query: bool = False) -> str:
+        url: str = getattr(self.config, name)
+        if not url:
+            raise ProviderMisconfigured("endpoint_missing")
+        check_url(url, allow_query=allow_query)
+        return url
+
+    def _post(self, endpoint: str, body: Secret) -> Answer:
+        config = self.config
+        auth = client_authentication(
+            config.token_endpoint_auth_method, config.client_id, config.client_secret
+        )
+        url = self._endpoint(endpoint)
+        request = requests.Request(
+            "POST", url, data=body.get_value(), headers=_FORM_HEADERS, auth=auth
+        )
+        return call(self._session, request)
+
+    def _tokens_from(self, answer: Answer) -> TokenSet:
+        _raise_failure(answer)
+        return parse_token_answer(
+            answer.body,
+            issued_at=answer.sent_at,
+            scope_separator=self.config.scope_separator,
+        )
+
+
+def _raise_failure(answer: Answer) -> None:
+    failure = failure_of(answer)
+    if failure is not None:
+        raise failure
+
+
+def _static_params(params: Mapping[str, str], reserved: frozenset[str]) -> str:
+    strings = all(isinstance(text, str) for item in params.items() for text in item)
+    if not strings or reserved & set(params):
+        raise ProviderMisconfigured("params_refused")
+    try:
+        return urlencode(dict(params))
+    except UnicodeError:
+        pass
+    raise ProviderMisconfigured("params_refused")
+
+
+def new_code_verifier() -> Secret:
+    """Return a fresh PKCE verifier of 86 characters (RFC 7636 section 4.1)."""
+    return Secret(secrets.token_urlsafe(64))
+
+
+def _challenge(code_verifier: Secret) -> str:
+    digest = hashlib.sha256(code_verifier.get_value().encode("ascii")).digest()
+    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")

@@ -1,0 +1,153 @@
+"""Connections that check whom they dial and cannot be kept busy beyond a deadline."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from time import monotonic
+from typing import Any
+
+from requests.certs import where
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, NewConnectionError
+
+from oauth_accounts.exceptions import ProviderMisconfigured
+from oauth_accounts.protocol.addresses import is_peer_allowed
+
+# A name with more addresses than this has enough of them already.
+MAX_ADDRESSES = 4
+
+
+class _DeadlineMixin:
+    """
+    Ends every wait for data at a deadline.
+
+    A timeout alone starts again with each byte, so a server that drips its headers
+    could hold a worker for hours.
+    """
+
+    deadline: float | None = None
+
+    def recv_into(self: Any, *args: Any) -> int:
+        if self.deadline is not None:
+            left = self.deadline - monotonic()
+            if left <= 0:
+                raise TimeoutError("deadline")
+            self.settimeout(min(left, self.gettimeout() or left))
+        received: int = super().recv_into(*args)  # type: ignore[misc]
+        return received
+
+
+class DeadlineSocket(_DeadlineMixin, socket.socket):
+    pass
+
+
+class DeadlineTLSSocket(_DeadlineMixin, ssl.SSLSocket):
+    pass
+
+
+def tls_context() -> ssl.SSLContext:
+    """
+    Return a verifying context.
+
+    Trusts the bundle of requests and what OpenSSL is told to trust, so a private
+    authority is added with the environment variable SSL_CERT_FILE.
+    """
+    context = ssl.create_default_context()
+    context.load_verify_locations(where())
+    context.sslsocket_class = DeadlineTLSSocket
+    return context
+
+
+class _QuietResponse(http.client.HTTPResponse):
+    """Forgets about malformed headers, which urllib3 would print into its log."""
+
+    def begin(self) -> None:
+        super().begin()
+        self.msg.defects.clear()
+        self.msg.set_payload("")
+
+
+class _GuardedMixin(HTTPConnection):
+    response_class = _QuietResponse
+
+    deadline: float | None = None
+    """On the monotonic clock; None = unbounded."""
+    idle_since = 0.0
+    """When it was put back into the pool, on the monotonic clock."""
+    address: str = ""
+
+    def connect(self) -> None:
+        """Dial, and wrap in TLS; every failure says that nothing was sent."""
+        try:
+            super().connect()
+        except (OSError, HTTPError) as error:
+            # urllib3 reports a handshake that times out or is cut like an answer that
+            # does, which would make the outcome of the request look unknown.
+            message = f"{type(error).__name__}: {error}"
+            raise NewConnectionError(self, message) from None
+        self._arm()
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:
+            # A kept connection: the rules may have changed since it was dialled.
+            _check_peers(self._dns_host, [self.address])
+            self._arm()
+        super().request(*args, **kwargs)
+
+    def _arm(self) -> None:
+        self.sock.deadline = self.deadline  # type: ignore[union-attr]
+
+    def _new_conn(self) -> socket.socket:
+        infos = socket.getaddrinfo(
+            self._dns_host.strip("[]"), self.port, type=socket.SOCK_STREAM
+        )[:MAX_ADDRESSES]
+        # All of them: a name that also resolves to an internal address is a trap
+        # (DNS rebinding), and the address dialled is the one that was checked.
+        _check_peers(self._dns_host, [str(info[4][0]) for info in infos])
+        error: OSError = OSError("no address")
+        for family, kind, protocol, _, address in infos:
+            try:
+                sock = self._dial(family, kind, protocol, address)
+            except OSError as failure:
+                error = failure
+            else:
+                self.address = str(address[0])
+                return sock
+        raise error
+
+    def _dial(self, family: int, kind: int, protocol: int, address: Any) -> socket.socket:
+        timeout = self.timeout
+        if self.deadline is not None:
+            left = self.deadline - monotonic()
+            if left <= 0:
+                raise TimeoutError("deadline")
+            timeout = min(left, timeout or left)
+        sock = DeadlineSocket(family, kind, protocol)
+        try:
+            for option in self.socket_options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(timeout)
+            sock.connect(address)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+
+class GuardedHTTPConnection(_GuardedMixin):
+    pass
+
+
+class GuardedHTTPSConnection(_GuardedMixin, HTTPSConnection):
+    pass
+
+
+def _check_peers(host: str, addresses: list[str]) -> None:
+    name = host.strip("[]").lower()
+    for address in addresses:
+        # A scope id ("fe80::1%eth0") says which interface, not which network.
+        if not is_peer_allowed(name, ipaddress.ip_address(address.partition("%")[0])):
+            raise ProviderMisconfigured("address_refused")
