@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
-RABBITMQ_URL = os.environ.get("TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//")
+RABBITMQ_URL = os.environ.get(
+    "TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//"
+)
 
 # Set by .ci/run: the servers must answer, and no test that needs one is left out.
 REQUIRED = os.environ.get("OAUTH_ACCOUNTS_TEST_SERVICES") == "1"

@@ -19,7 +19,9 @@ RUN = os.environ.setdefault("OAUTH_ACCOUNTS_TEST_RUN", str(os.getpid()))
 TEST_DATABASE = os.environ.get("TEST_DATABASE", "sqlite")
 
 
-def _server(prefix: str, engine: str, port: str, user: str, password: str) -> dict[str, Any]:
+def _server(
+    prefix: str, engine: str, port: str, user: str, password: str
+) -> dict[str, Any]:
     name = f"oauth_accounts_{RUN}"
     return {
         "ENGINE": engine,
@@ -110,7 +112,9 @@ STATIC_URL = "/static/"
 USE_TZ = True
 TIME_ZONE = "Europe/Berlin"  # not UTC, so that a mixed-up zone shows
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; tests only
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher"
+]  # quick; tests only
 
 OAUTH_ACCOUNTS_BASE_URL = "http://localhost:8000"
 OAUTH_ACCOUNTS_PRIVATE_HOSTS = ["127.0.0.1", "localhost"]

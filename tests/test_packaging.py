@@ -22,16 +22,19 @@ LEFT_BEHIND = shutil.ignore_patterns(
 
 
 @pytest.fixture(scope="module")
-def distributions(
-    project_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def distributions(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist and the wheel that was built from that sdist."""
     source = tmp_path_factory.mktemp("packaging") / "source"
     shutil.copytree(project_root, source, ignore=LEFT_BEHIND)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", "../dist"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
     built = subprocess.run(
-        command, cwd=source, env=environment, capture_output=True, text=True, check=False
+        command,
+        cwd=source,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert built.returncode == 0, built.stdout + built.stderr
     return source.parent / "dist"
@@ -100,7 +103,9 @@ class TestWheel:
     def test_does_not_require_celery(self, metadata: Message) -> None:
         required = metadata.get_all("Requires-Dist", [])
         assert any(line.startswith("celery") for line in required)
-        assert [r for r in required if r.startswith("celery") and "extra" not in r] == []
+        assert [
+            r for r in required if r.startswith("celery") and "extra" not in r
+        ] == []
 
 
 class TestSourceDistribution:
