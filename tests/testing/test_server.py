@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,6 +22,7 @@ import requests
 from oauth_accounts.testing.server import Answer, FakeProvider, main
 from tests.testing.oauth_client import Client
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 THREADS = 20
 PROCESSES = 4
 
@@ -252,7 +254,9 @@ class TestManyAtOnce:
 class TestMain:
     def test_process_serves_until_it_is_told_to_stop(self):
         command = [sys.executable, "-m", "oauth_accounts.testing.server", "--port", "0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as process:
             address = process.stdout.readline().strip()
             fields = json.loads(process.stdout.readline())
             response = requests.get(f"{address}/api/x", timeout=10)
