@@ -14,6 +14,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAX_URL_LENGTH = 8192
 HTTPS_PORT = 443
+MAX_PORT = 65_535
 
 # One grammar instead of a parser: what urlsplit, urllib3 and a browser would read in
 # different ways (userinfo, backslashes, controls, odd brackets) does not match at all.
@@ -75,7 +76,7 @@ def _is_acceptable(url: object, allow_query: bool) -> bool:
     if match is None or (match["query"] is not None and not allow_query):
         return False
     host, port = match["host"].lower().strip("[]"), int(match["port"] or HTTPS_PORT)
-    if port > 65535:
+    if port > MAX_PORT:
         return False
     if conf.DEBUG and is_loopback_name(host):
         return True
@@ -119,7 +120,7 @@ def is_peer_allowed(host: str, address: Address) -> bool:
 @lru_cache(maxsize=1024)
 def is_public(address: Address) -> bool:
     """Return whether an address belongs to a host on the public internet."""
-    if address.version == 6 and address not in _GLOBAL_UNICAST:
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
         return False
     return address.is_global and not _is_in(address, _NOT_PUBLIC)
 
@@ -146,7 +147,7 @@ def _network(entry: str) -> Network | None:
 
 def _is_in(address: Address, networks: tuple[Network, ...]) -> bool:
     # An IPv4-mapped address (::ffff:10.0.0.1) is dialled as the IPv4 address.
-    mapped = address.ipv4_mapped if address.version == 6 else None
+    mapped = isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped
     actual = mapped or address
     return any(
         actual.version == network.version and actual in network for network in networks

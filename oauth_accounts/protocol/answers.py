@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
 from oauth_accounts.clock import utcnow
@@ -19,10 +20,11 @@ from oauth_accounts.exceptions import (
 
 RETRY_AFTER_MIN = 1
 RETRY_AFTER_MAX = 86_400
+_MAX_HEADER = 64
 
 # Larger than any number of seconds or id that is looked at, and safe to make an int of.
 _MAX_DIGITS = 18
-_HUGE = 10**_MAX_DIGITS
+_HUGE: int = 10**_MAX_DIGITS
 
 # RFC 6749 section 5.2, RFC 6750 section 3.1: the code decides, whatever the status.
 _DECISIVE: dict[str, type[TokenError]] = {
@@ -90,21 +92,21 @@ def _to_int(digits: str) -> int:
 
 def failure_of(answer: Answer) -> TokenError | None:
     """Return the error that an answer stands for, or None for a success."""
-    if 300 <= answer.status < 400:
+    if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         return ProviderMisconfigured("redirect_refused")
     code = error_member(answer)
     if code in _DECISIVE:
         return _DECISIVE[code](code, provider_code=code)
-    if answer.status == 429:
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         reason = "rate_limited"
     elif code in _TEMPORARY:
         reason = code
-    elif answer.status == 401:
+    elif answer.status == HTTPStatus.UNAUTHORIZED:
         # RFC 6749 section 5.2: 401 at the token endpoint is about the client.
         return ProviderMisconfigured("invalid_client", provider_code=code)
     elif code is not None:
         reason = "unknown_error"
-    elif answer.status == 200:
+    elif answer.status == HTTPStatus.OK:
         return None
     else:
         reason = "server_error"
@@ -129,12 +131,10 @@ def parse_retry_after(value: str | None) -> int | None:
 
     Returns seconds, or None when there is nothing to rely on.
     """
-    if value is None or len(value) > 64:
+    if value is None or len(value) > _MAX_HEADER:
         return None
-    if re.fullmatch(r"[0-9]+", value):
-        seconds = int(value)
-    else:
-        seconds = _seconds_until(value)
+    is_number = re.fullmatch(r"[0-9]+", value)
+    seconds = int(value) if is_number else _seconds_until(value)
     if seconds < 0:
         return None
     return min(max(seconds, RETRY_AFTER_MIN), RETRY_AFTER_MAX)

@@ -7,6 +7,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -27,19 +28,13 @@ from oauth_accounts.protocol.answers import (
     read_object,
 )
 from oauth_accounts.protocol.client_auth import client_authentication
+from oauth_accounts.protocol.parameters import (
+    AUTHORIZATION_PARAMS,
+    TOKEN_PARAMS,
+    static_params,
+)
 from oauth_accounts.protocol.tokens import TokenSet, parse_token_answer
 from oauth_accounts.protocol.transport import BoundedSession, call, check_url
-
-# What this module sets itself: a provider's static parameters may not, for two values
-# of one parameter are an attack or a mistake, and readers differ in which one they take.
-_AUTHORIZATION_PARAMS = frozenset(
-    "response_type response_mode client_id redirect_uri scope state nonce "
-    "code_challenge code_challenge_method request request_uri".split()
-)
-_TOKEN_PARAMS = frozenset(
-    "grant_type code redirect_uri code_verifier refresh_token client_id client_secret "
-    "client_assertion client_assertion_type".split()
-)
 
 _FORM_HEADERS = {
     "Accept": "application/json",
@@ -53,7 +48,7 @@ class ClientConfig:
 
     client_id: str
     client_secret: Secret | None = None
-    token_endpoint_auth_method: str = "client_secret_basic"
+    token_endpoint_auth_method: str = "client_secret_basic"  # noqa: S105
     authorization_endpoint: str = ""
     token_endpoint: str = ""
     revocation_endpoint: str = ""
@@ -118,9 +113,9 @@ class OAuth2Client:
         """
         config = self.config
         endpoint = self._endpoint("authorization_endpoint", allow_query=True)
-        static = _static_params(config.authorization_params, _AUTHORIZATION_PARAMS)
+        static = static_params(config.authorization_params, AUTHORIZATION_PARAMS)
         names = {name for name, _ in parse_qsl(urlsplit(endpoint).query, True)}
-        if names & _AUTHORIZATION_PARAMS:
+        if names & AUTHORIZATION_PARAMS:
             raise ProviderMisconfigured("url_refused")
         if names & set(config.authorization_params):
             raise ProviderMisconfigured("params_refused")
@@ -148,7 +143,7 @@ class OAuth2Client:
         Raises TokenError; ProviderUnavailable "bad_answer" when the answer holds no
         token that could be used.
         """
-        extra = _static_params(self.config.token_params, _TOKEN_PARAMS)
+        extra = static_params(self.config.token_params, TOKEN_PARAMS)
         body = Secret(
             self._oauth.prepare_request_body(
                 body=extra,
@@ -172,7 +167,7 @@ class OAuth2Client:
         own scope is meant.
         Raises TokenError.
         """
-        extra = _static_params(self.config.refresh_params, _TOKEN_PARAMS)
+        extra = static_params(self.config.refresh_params, TOKEN_PARAMS)
         body = Secret(
             self._oauth.prepare_refresh_body(
                 body=extra, refresh_token=refresh_token.get_value()
@@ -197,14 +192,16 @@ class OAuth2Client:
         body = Secret(urlencode(form))
         del form
         answer = self._post("revocation_endpoint", body)
-        error = error_member(answer)
+        failure = failure_of(answer)
+        if failure is None or answer.status == HTTPStatus.NO_CONTENT:
+            return "confirmed"
+        error = failure.provider_code if failure.code == "unknown_error" else None
         if error == "unsupported_token_type":
             return "unsupported"
         # Section 2.2: an invalid token is no error, but some providers report it.
-        if error == "invalid_token" or (error is None and answer.status == 204):
+        if error == "invalid_token":
             return "confirmed"
-        _raise_failure(answer)
-        return "confirmed"
+        raise failure
 
     def userinfo(self, access_token: Secret) -> dict[str, Any]:
         """
@@ -224,9 +221,9 @@ class OAuth2Client:
                 },
             ),
         )
-        if answer.status == 401:
+        if answer.status == HTTPStatus.UNAUTHORIZED:
             raise ReauthRequired("invalid_token", provider_code=error_member(answer))
-        if answer.status == 403 and answer.retry_after is None:
+        if answer.status == HTTPStatus.FORBIDDEN and answer.retry_after is None:
             raise ProviderMisconfigured(
                 "insufficient_scope", provider_code=error_member(answer)
             )
@@ -267,17 +264,6 @@ def _raise_failure(answer: Answer) -> None:
     failure = failure_of(answer)
     if failure is not None:
         raise failure
-
-
-def _static_params(params: Mapping[str, str], reserved: frozenset[str]) -> str:
-    strings = all(isinstance(text, str) for item in params.items() for text in item)
-    if not strings or reserved & set(params):
-        raise ProviderMisconfigured("params_refused")
-    try:
-        return urlencode(dict(params))
-    except UnicodeError:
-        pass
-    raise ProviderMisconfigured("params_refused")
 
 
 def new_code_verifier() -> Secret:

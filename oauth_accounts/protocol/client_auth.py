@@ -47,7 +47,7 @@ class ClientInBody(AuthBase):
         if self._client_secret is not None:
             credentials.append(("client_secret", self._client_secret.get_value()))
         # The length is set again by requests after this call.
-        request.body = f"{request.body}&{urlencode(credentials)}"
+        request.body = "&".join((str(request.body), urlencode(credentials)))
         return request
 
 

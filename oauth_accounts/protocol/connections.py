@@ -9,7 +9,7 @@ import ssl
 from time import monotonic
 from typing import Any
 
-from requests.certs import where
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 
@@ -56,7 +56,7 @@ def tls_context() -> ssl.SSLContext:
     authority is added with the environment variable SSL_CERT_FILE.
     """
     context = ssl.create_default_context()
-    context.load_verify_locations(where())
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     context.sslsocket_class = DeadlineTLSSocket
     return context
 
@@ -118,7 +118,9 @@ class _GuardedMixin(HTTPConnection):
                 return sock
         raise error
 
-    def _dial(self, family: int, kind: int, protocol: int, address: Any) -> socket.socket:
+    def _dial(
+        self, family: int, kind: int, protocol: int, address: Any
+    ) -> socket.socket:
         timeout = self.timeout
         if self.deadline is not None:
             left = self.deadline - monotonic()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import ssl
 from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
 from typing import Any, ClassVar
