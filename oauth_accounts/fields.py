@@ -12,7 +12,6 @@ from typing import Any, NoReturn, Protocol
 
 from django.db import models
 from django.db.models.expressions import Case, Col, Value, When
-from django.utils.encoding import force_str
 from fernet_fields import EncryptedTextField
 
 from oauth_accounts import keyring
@@ -116,9 +115,14 @@ def seal(text: str, context: dict[str, str]) -> Sealed:
     return Sealed(keyring.seal(json.dumps(envelope, separators=(",", ":")).encode()))
 
 
-def reveal(sealed: Sealed, context: dict[str, str]) -> Secret:
+def reveal(
+    sealed: Sealed, context: dict[str, str], *, provider_known: bool = True
+) -> Secret:
     """
     Decrypt a sealed value that belongs to this place.
+
+    provider_known: False compares row and column only, for a reader that sends the value
+        to no endpoint of the provider and would have to query for it.
 
     Raises TokenUndecryptable when no key opens it, and WrongContext, which names the
     parts that differ, when it was sealed for another row, column or provider.
@@ -132,6 +136,8 @@ def reveal(sealed: Sealed, context: dict[str, str]) -> Secret:
         envelope, text, version = None, None, None
     if version != ENVELOPE_VERSION or not isinstance(text, str):
         raise TokenUndecryptable("not_an_envelope")
+    if not provider_known:
+        envelope = {name: envelope.get(name) for name in context}
     if envelope != context:
         names = {n for n in {*envelope, *context} if envelope.get(n) != context.get(n)}
         raise WrongContext(frozenset(names))
@@ -218,8 +224,3 @@ class SealedTextField(EncryptedTextField):  # type: ignore[misc]
 
     def get_default(self) -> None:
         return None
-
-
-def describe(value: object) -> str:
-    """Return a masked description for people: whether something is stored at all."""
-    return "" if value is None else force_str("sealed")

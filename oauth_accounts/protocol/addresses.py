@@ -102,7 +102,9 @@ def _literal(host: str) -> Address | None:
 def is_loopback_name(host: str) -> bool:
     """Return whether a host, as written in a URL, can only mean this machine."""
     literal = _literal(host)
-    return host == "localhost" or (literal is not None and _is_in(literal, _LOOPBACK))
+    if literal is None:
+        return host == "localhost"
+    return any(literal in network for network in _LOOPBACK)
 
 
 def is_peer_allowed(host: str, address: Address) -> bool:

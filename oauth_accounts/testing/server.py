@@ -102,11 +102,12 @@ class FakeProvider(OAuthServer):
 
     def as_provider_fields(self) -> dict[str, Any]:
         """Return values for the fields of a Provider row; the secret is a plain str."""
+        public = self.token_endpoint_auth_method == "none"
         return {
             "name": "Fake provider",
             "issuer": self.issuer,
             "client_id": self.client_id,
-            "client_secret": self.client_secret,
+            "client_secret": None if public else self.client_secret,
             "token_endpoint_auth_method": self.token_endpoint_auth_method,
             "authorization_endpoint": self.authorization_endpoint,
             "token_endpoint": self.token_endpoint,

@@ -1,0 +1,24 @@
+from django.apps import AppConfig
+from django.core import checks
+from django.utils.translation import gettext_lazy as _
+
+from oauth_accounts import checks as own
+
+
+class OAuthAccountsConfig(AppConfig):
+    name = "oauth_accounts"
+    verbose_name = _("Connected accounts")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        for check in (
+            own.check_keys,
+            own.check_hkdf,
+            own.check_environment,
+            own.check_base_url,
+            own.check_celery,
+        ):
+            checks.register(check, checks.Tags.security)
+        checks.register(own.check_numbers)
+        checks.register(own.check_owner, checks.Tags.models)
+        checks.register(own.check_owner_table, checks.Tags.database)

@@ -1,0 +1,337 @@
+"""Start an authorisation and finish it: from a click to a connected account."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+
+from django.db import IntegrityError, router, transaction
+from django.db.models import F
+from django.http import HttpRequest
+from django.urls import reverse
+
+from oauth_accounts import callback, clock, durable, reactions, signals
+from oauth_accounts.conf import conf
+from oauth_accounts.exceptions import (
+    AccountInUse,
+    AuthorizationError,
+    IdentityMismatch,
+    OAuthAccountsError,
+    ProviderMisconfigured,
+    ReauthRequired,
+    RefreshInTransaction,
+)
+from oauth_accounts.fields import Secret
+from oauth_accounts.identity import Identity, read_identity
+from oauth_accounts.models import (
+    AccountEvent,
+    AuthorizationAttempt,
+    ConnectedAccount,
+    Provider,
+)
+from oauth_accounts.models.provider import missing_configuration
+from oauth_accounts.protocol.client import new_code_verifier
+from oauth_accounts.protocol.tokens import TokenSet
+
+# Attempts that one browser may have open; the oldest give way.
+MAX_OPEN_ATTEMPTS = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    """An authorisation under way."""
+
+    url: str
+    """Where to send the browser."""
+
+    browser: Secret
+    """Value of the cookie that ties the attempt to this browser."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """An authorisation that ended in an account."""
+
+    account: ConnectedAccount
+    """Connected, or connected again."""
+
+    created: bool
+    """False when the account was known before."""
+
+    next: str
+    """Local path to go on to, or ""."""
+
+
+def start(
+    request: HttpRequest,
+    provider: Provider,
+    *,
+    browser: str | None = None,
+    account: ConnectedAccount | None = None,
+    next_path: str = "",
+) -> Started:
+    """
+    Record an attempt and return the provider's address to send the browser to.
+
+    request: of the logged-in user. browser: value of the cookie, when there is one.
+    account: the one to reconnect. next_path: checked local path to go on to.
+
+    Raises ProviderMisconfigured when the provider is disabled or lacks something.
+    """
+    if not provider.enabled:
+        raise ProviderMisconfigured("provider_disabled")
+    if missing_configuration(provider):
+        raise ProviderMisconfigured("provider_incomplete")
+    browser_value = Secret(browser or secrets.token_urlsafe(32))
+    state, verifier = Secret(secrets.token_urlsafe(32)), new_code_verifier()
+    attempt = AuthorizationAttempt(
+        state_hash=callback.hash_value(state.get_value()),
+        browser_hash=callback.hash_value(browser_value.get_value()),
+        code_verifier=verifier,
+        user=request.user,
+        owner=account.owner if account else conf.OAUTH_ACCOUNTS_GET_OWNER(request),
+        provider=provider,
+        account=account,
+        issuer=provider.issuer,
+        client_id=provider.client_id,
+        authorization_endpoint=provider.authorization_endpoint,
+        token_endpoint=provider.token_endpoint,
+        redirect_uri=redirect_uri(request, provider),
+        next=next_path,
+        scopes=list(provider.scopes),
+    )
+    url = provider.oauth_client().authorization_url(
+        redirect_uri=attempt.redirect_uri,
+        state=state,
+        code_verifier=verifier,
+        scopes=attempt.scopes,
+    )
+    attempt.save()
+    _evict(attempt.browser_hash)
+    return Started(url=url, browser=browser_value)
+
+
+def redirect_uri(request: HttpRequest | None, provider: Provider) -> str:
+    """
+    Return the redirect URI of a provider, to be registered there.
+
+    It comes from OAUTH_ACCOUNTS_BASE_URL, never from the Host header, except while DEBUG
+    is on and the setting is missing. Raises ProviderMisconfigured when it is missing.
+    """
+    path = reverse("oauth_accounts:callback", args=[provider.slug])
+    if base := conf.OAUTH_ACCOUNTS_BASE_URL:
+        return base + path
+    if conf.DEBUG and request is not None:
+        return request.build_absolute_uri(path)
+    raise ProviderMisconfigured("base_url_missing")
+
+
+def finish(request: HttpRequest, slug: str, browser: str | None) -> Finished:
+    """
+    Turn a callback into a connected account.
+
+    slug: of the provider in the path. browser: value of the cookie. The attempt is burned
+    and the tokens are stored in transactions of their own.
+
+    Raises AuthorizationError or TokenError; an audit event tells the reason.
+    """
+    parameters = callback.take_parameters(request)
+    attempt = None
+    try:
+        attempt = callback.burn(parameters.state)
+        code = callback.check(
+            parameters, attempt, slug=slug, user=request.user, browser=browser
+        )
+        account, created = _exchange(attempt, code)
+    except OAuthAccountsError as error:
+        _record_rejection(request, attempt, slug, error)
+        raise
+    signal = signals.account_connected if created else signals.account_reconnected
+    reactions.announce(account, signal, request=request)
+    return Finished(account=account, created=created, next=attempt.next)
+
+
+def purge_attempts() -> int:
+    """Delete the attempts that are over and return how many they were."""
+    over = AuthorizationAttempt.objects.filter(expires_at__lt=clock.utcnow())
+    deleted, _by_model = over.delete()
+    return deleted
+
+
+def _evict(browser_hash: str) -> None:
+    attempts = AuthorizationAttempt.objects.filter(browser_hash=browser_hash)
+    newest = attempts.order_by("-created_at").values_list("pk", flat=True)
+    if surplus := list(newest[MAX_OPEN_ATTEMPTS:]):
+        attempts.filter(pk__in=surplus).delete()
+
+
+def _record_rejection(
+    request: HttpRequest,
+    attempt: AuthorizationAttempt | None,
+    slug: str,
+    error: OAuthAccountsError,
+) -> None:
+    user = request.user if request.user.is_authenticated else None
+    provider = attempt.provider if attempt else Provider.objects.filter(slug=slug).first()
+    account = attempt.account if attempt else None
+    AccountEvent.objects.create(
+        kind=AccountEvent.Kind.REJECTED,
+        reason=error.code,
+        provider=provider,
+        account=account,
+        account_key=account.pk if account else None,
+        actor=user,  # type: ignore[misc]
+    )
+
+
+def _exchange(
+    attempt: AuthorizationAttempt, code: Secret
+) -> tuple[ConnectedAccount, bool]:
+    provider = attempt.provider
+    client = provider.oauth_client()
+    try:
+        tokens = client.exchange_code(
+            code=code,
+            redirect_uri=attempt.redirect_uri,
+            code_verifier=attempt.reveal("code_verifier"),
+        )
+    except ReauthRequired as error:
+        refusal = error.provider_code
+    else:
+        return _identify(attempt, tokens)
+    raise AuthorizationError("code_refused", provider_code=refusal)
+
+
+def _identify(
+    attempt: AuthorizationAttempt, tokens: TokenSet
+) -> tuple[ConnectedAccount, bool]:
+    """Ask whose tokens these are and store them; tokens that are not stored are revoked."""
+    provider = attempt.provider
+    alias = router.db_for_write(ConnectedAccount)
+    identity = None
+    try:
+        assert tokens.access_token is not None  # exchange_code() saw it
+        identity = read_identity(
+            provider.oauth_client().userinfo(tokens.access_token),
+            uid_path=provider.uid_path,
+            label_path=provider.label_path,
+        )
+        return durable.run(alias, partial(_store, alias, attempt, tokens, identity))
+    except RefreshInTransaction:
+        failure: OAuthAccountsError = AuthorizationError("in_transaction")
+    except OAuthAccountsError as error:
+        failure = error
+    _discard(provider, tokens, identity, failure)
+    raise failure
+
+
+def _discard(
+    provider: Provider,
+    tokens: TokenSet,
+    identity: Identity | None,
+    failure: OAuthAccountsError,
+) -> None:
+    """Have tokens revoked that nobody is going to use."""
+    if identity is not None and not isinstance(failure, AccountInUse):
+        known = ConnectedAccount.objects.filter(provider=provider, uid=identity.uid)
+        if known.exists():
+            # Some providers end every grant of a user at once: an account that is
+            # connected under the same subject would die with these tokens.
+            return
+    unsaved = ConnectedAccount(provider=provider)
+    sealed = unsaved.token_values(tokens)
+    provider.pending_revocations.create(  # type: ignore[attr-defined]
+        account_key=unsaved.pk,
+        access_token=sealed.get("access_token"),
+        refresh_token=sealed.get("refresh_token"),
+        reason=failure.code,
+    )
+
+
+def _store(
+    alias: str, attempt: AuthorizationAttempt, tokens: TokenSet, identity: Identity
+) -> tuple[ConnectedAccount, bool]:
+    account = attempt.account or _find(alias, attempt, identity)
+    if account is None:
+        try:
+            with transaction.atomic(using=alias):
+                return _create(alias, attempt, tokens, identity), True
+        except IntegrityError:
+            # A parallel callback for the same subject was faster.
+            account = _find(alias, attempt, identity)
+    if account is None:
+        raise AuthorizationError("not_stored")
+    _replace(alias, account, attempt, tokens, identity)
+    return account, False
+
+
+def _prospect(attempt: AuthorizationAttempt, identity: Identity) -> ConnectedAccount:
+    return ConnectedAccount(
+        provider=attempt.provider,
+        owner_id=attempt.owner_id,
+        connected_by_id=attempt.user_id,
+        uid=identity.uid,
+        label=identity.label,
+        profile=identity.profile,
+        requested_scopes=attempt.scopes,
+    )
+
+
+def _find(
+    alias: str, attempt: AuthorizationAttempt, identity: Identity
+) -> ConnectedAccount | None:
+    key = _prospect(attempt, identity).compute_identity_key()
+    rows = ConnectedAccount.objects.using(alias).select_related("provider")
+    return rows.filter(identity_key=key).first()
+
+
+def _create(
+    alias: str, attempt: AuthorizationAttempt, tokens: TokenSet, identity: Identity
+) -> ConnectedAccount:
+    account = _prospect(attempt, identity)
+    for name, value in account.token_values(tokens).items():
+        setattr(account, name, value)
+    account.save(using=alias, force_insert=True)
+    account.record_event("connected", actor=attempt.user)
+    return account
+
+
+def _replace(
+    alias: str,
+    account: ConnectedAccount,
+    attempt: AuthorizationAttempt,
+    tokens: TokenSet,
+    identity: Identity,
+) -> None:
+    """Give an account new tokens; a refresh that is under way loses to them."""
+    if account.uid != identity.uid:
+        raise IdentityMismatch
+    if account.owner_id != attempt.owner_id:
+        raise AccountInUse
+    if account.status_reason == "by_admin" and account.status == "disabled":
+        raise AuthorizationError("disabled_by_admin")
+    account.requested_scopes = attempt.scopes
+    if account.status != ConnectedAccount.Status.ACTIVE:
+        # Should the answer bring no refresh token, the dead one must not be kept.
+        account.refresh_token = None
+    values = {
+        "refresh_token": account.refresh_token,
+        "label": identity.label,
+        "profile": identity.profile,
+        "requested_scopes": attempt.scopes,
+        "connected_by_id": attempt.user_id,
+        "scopes": None,
+        "refresh_token_expires_at": None,
+        **account.token_values(tokens),
+        "status": ConnectedAccount.Status.ACTIVE,
+        "lease": None,
+        "lease_until": None,
+        "attempt_started_at": None,
+    }
+    with transaction.atomic(using=alias):
+        rows = ConnectedAccount.objects.using(alias).filter(pk=account.pk)
+        if not rows.update(**values, generation=F("generation") + 1):
+            raise AuthorizationError("account_deleted")
+        account.record_event("reconnected", actor=attempt.user)
+    account.refresh_from_db(using=alias)

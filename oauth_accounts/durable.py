@@ -1,0 +1,120 @@
+"""
+Run a piece of work so that the caller's transaction cannot take it back.
+
+A refresh token is spent the moment the provider answers. Were the new one written inside
+the caller's transaction, a rollback would lose it for good.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, connections, transaction
+from django.db.models import QuerySet
+
+from oauth_accounts.exceptions import RefreshInTransaction
+
+T = TypeVar("T")
+
+# How long a short lock of another process may stand in the way (seconds).
+PROBE_SECONDS = 1.0
+
+_inline: ContextVar[bool] = ContextVar("oauth_accounts_inline", default=False)
+
+
+def run(alias: str, work: Callable[[], T], locks: QuerySet[Any] | None = None) -> T:
+    """
+    Call `work` outside any transaction of the caller and return what it returns.
+
+    alias: database that the work writes to.
+    work: called here, or in a thread with a connection of its own when the caller is
+        inside a transaction.
+    locks: the rows the work is going to write; they have to exist and to be free.
+
+    Raises RefreshInTransaction, before anything is done, when the work cannot be kept
+    apart from the transaction: its rows are not committed yet or locked by it, or the
+    database is SQLite and the transaction stands in the way of any other writer.
+    """
+    connection = connections[alias]
+    if not connection.in_atomic_block or _inline.get():
+        return work()
+    if connection.vendor == "sqlite" and connection.is_in_memory_db():
+        raise RefreshInTransaction
+    return _in_thread(alias, work, locks)
+
+
+@contextmanager
+def inline() -> Iterator[None]:
+    """Let work run inside the transaction that wraps a test; for `testing` only."""
+    token = _inline.set(True)
+    try:
+        yield
+    finally:
+        _inline.reset(token)
+
+
+def _in_thread(alias: str, work: Callable[[], T], locks: QuerySet[Any] | None) -> T:
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            _probe(alias, locks)
+            results.append(work())
+        except BaseException as error:  # handed to the caller, whatever it is
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=target, name="oauth_accounts.durable")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def _probe(alias: str, locks: QuerySet[Any] | None) -> None:
+    """Make sure that this connection can see and write the rows, without waiting long."""
+    if connections[alias].vendor == "sqlite":
+        _probe_sqlite(alias)
+    if locks is not None:
+        _probe_rows(alias, locks)
+
+
+def _probe_sqlite(alias: str) -> None:
+    # EXCLUSIVE, because a reader inside a transaction blocks the commit of every writer
+    # when the journal is not a WAL, which IMMEDIATE would not notice.
+    with connections[alias].cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        (usual,) = cursor.fetchone()
+        cursor.execute(f"PRAGMA busy_timeout = {int(PROBE_SECONDS * 1000)}")
+        try:
+            cursor.execute("BEGIN EXCLUSIVE")
+            cursor.execute("ROLLBACK")
+        except DatabaseError:
+            raise RefreshInTransaction from None
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {int(usual)}")
+
+
+def _probe_rows(alias: str, locks: QuerySet[Any]) -> None:
+    nowait = connections[alias].features.has_select_for_update_nowait
+    deadline = time.monotonic() + PROBE_SECONDS
+    while True:
+        try:
+            with transaction.atomic(using=alias):
+                rows = locks.using(alias).select_for_update(nowait=nowait)
+                found = list(rows.values_list("pk", flat=True))
+            break
+        except DatabaseError:
+            if time.monotonic() > deadline:
+                raise RefreshInTransaction from None
+            time.sleep(0.05)
+    if not found:
+        raise RefreshInTransaction("row_not_committed")

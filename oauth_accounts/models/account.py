@@ -1,0 +1,339 @@
+"""One account of an owner at a provider, and the verbs that users of the app call."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import models, router
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from oauth_accounts import clock, fields, keyring, refresh, revoke, schedule
+from oauth_accounts.conf import conf
+from oauth_accounts.exceptions import ProviderMisconfigured, ReauthRequired
+from oauth_accounts.fields import Secret, SealedTextField
+from oauth_accounts.models.provider import Provider
+from oauth_accounts.models.querysets import ConnectedAccountQuerySet
+from oauth_accounts.models.token_columns import SEALED_FIELDS, token_columns
+from oauth_accounts.session import AccountSession
+
+if TYPE_CHECKING:
+    from oauth_accounts.protocol.tokens import TokenSet
+
+# Written by conditional UPDATEs only. A plain save() leaves them out: an instance read
+# before a refresh would write the old refresh token back over the new one.
+ENGINE_FIELDS = (
+    "access_token",
+    "refresh_token",
+    "token_secret",
+    "id_token",
+    "token_type",
+    "scopes",
+    "issued_at",
+    "expires_at",
+    "refresh_token_expires_at",
+    "status",
+    "status_reason",
+    "last_error",
+    "failure_count",
+    "refresh_due_at",
+    "lease",
+    "lease_until",
+    "attempt_started_at",
+    "generation",
+    "key_id",
+    "last_refreshed_at",
+)
+
+
+class ConnectedAccount(models.Model):
+    """
+    The grant an owner gave this project at a provider, and its tokens, sealed.
+
+    Tokens are read with `get_access_token()` and `reveal()`, and are written by connecting
+    and refreshing only: `save()` writes no token and no state unless named in
+    `update_fields`.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        NEEDS_REAUTH = "needs_reauth", _("Needs reauthorisation")
+        REVOKED = "revoked", _("Revoked")
+        DISABLED = "disabled", _("Disabled")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    provider = models.ForeignKey(
+        Provider,
+        on_delete=models.PROTECT,
+        related_name="accounts",
+        verbose_name=_("provider"),
+    )
+    owner = models.ForeignKey(
+        conf.OAUTH_ACCOUNTS_OWNER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="connected_accounts",
+        verbose_name=_("owner"),
+        help_text=_("Empty for accounts of the application itself."),
+    )
+    connected_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("connected by"),
+    )
+    uid = models.CharField(_("ID at the provider"), max_length=255)
+    identity_key = models.CharField(max_length=64, unique=True, editable=False)
+    label = models.CharField(_("label"), max_length=255, blank=True)
+    profile = models.JSONField(_("profile"), default=dict, blank=True)
+
+    access_token = SealedTextField(_("access token"), null=True)
+    refresh_token = SealedTextField(_("refresh token"), null=True)
+    token_secret = SealedTextField(_("token secret"), null=True)
+    id_token = SealedTextField(_("ID token"), null=True)
+    token_type = models.CharField(_("token type"), max_length=32, default="Bearer")
+    api_base_url = models.CharField(
+        _("API base URL"),
+        max_length=500,
+        blank=True,
+        help_text=_("For providers whose API lives at an address per tenant."),
+    )
+    requested_scopes = models.JSONField(_("requested scopes"), default=list)
+    scopes = models.JSONField(
+        _("granted scopes"),
+        null=True,
+        blank=True,
+        help_text=_("Empty when the provider does not say."),
+    )
+    issued_at = models.DateTimeField(_("issued"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    refresh_token_expires_at = models.DateTimeField(
+        _("refresh token expires"), null=True, blank=True
+    )
+
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status, default=Status.ACTIVE
+    )
+    status_reason = models.CharField(_("reason"), max_length=64, blank=True)
+    last_error = models.CharField(_("last error"), max_length=64, blank=True)
+    failure_count = models.PositiveIntegerField(_("failures in a row"), default=0)
+    refresh_due_at = models.DateTimeField(_("refresh due"), null=True, blank=True)
+    lease = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    attempt_started_at = models.DateTimeField(null=True, editable=False)
+    generation = models.PositiveBigIntegerField(default=0, editable=False)
+    key_id = models.CharField(_("key ID"), max_length=16, blank=True, editable=False)
+    last_refreshed_at = models.DateTimeField(_("last refresh"), null=True, blank=True)
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("connected"), default=clock.utcnow)
+
+    objects: ClassVar[models.Manager[ConnectedAccount]] = models.Manager.from_queryset(
+        ConnectedAccountQuerySet
+    )()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("connected account")
+        verbose_name_plural = _("connected accounts")
+        ordering = ["-created_at"]
+        permissions: ClassVar = [
+            ("refresh_connectedaccount", "Can refresh connected account"),
+            ("revoke_connectedaccount", "Can revoke connected account"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["provider", "refresh_due_at"],
+                condition=Q(refresh_due_at__isnull=False),
+                name="oauth_accounts_account_due",
+            )
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(status="active") | Q(refresh_due_at__isnull=True),
+                name="oauth_accounts_due_only_active",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=("active", "needs_reauth", "revoked", "disabled")
+                ),
+                name="oauth_accounts_known_status",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label or self.uid
+
+    # Use
+
+    def get_access_token(self, min_validity: float = 60) -> str:
+        """
+        Return an access token that is valid now, refreshing it when needed.
+
+        min_validity: seconds the token has to be valid for; at most half of its life.
+
+        Raises ReauthRequired, ProviderUnavailable, ProviderMisconfigured,
+        TokenUndecryptable or RefreshInTransaction; see the error tree in `exceptions`.
+        """
+        self.require_usable()
+        if not schedule.is_fresh(self, min_validity):
+            refresh.obtain(self, min_validity)
+        token = self.reveal("access_token", provider_known=False)
+        if token is None:
+            raise ReauthRequired("no_access_token")
+        return token.get_value()
+
+    async def aget_access_token(self, min_validity: float = 60) -> str:
+        """Return what `get_access_token` returns, for asynchronous code."""
+        return await sync_to_async(self.get_access_token)(min_validity)
+
+    def session(self) -> AccountSession:
+        """Return a `requests` session that sends a fresh token with each call."""
+        return AccountSession(self)
+
+    def refresh(self) -> None:
+        """Refresh now, or join a refresh that is under way. Raises TokenError."""
+        refresh.refresh(self)
+
+    def replace_rejected(self, rejected: Secret) -> bool:
+        """Refresh because the API refused this token; return whether there is another."""
+        return refresh.replace_rejected(self, rejected)
+
+    def revoke(
+        self, *, reason: str = "by_owner", actor: Any = None, wait: bool = False
+    ) -> None:
+        """
+        Stop using the account here at once, then revoke its tokens at the provider.
+
+        reason: "by_owner", "by_admin" or "at_provider". actor: user for the audit.
+        wait: call the provider before returning, for scripts; a page never waits.
+        """
+        revoke.revoke(self, reason=reason, actor=actor, wait=wait)
+
+    def reveal(self, name: str, *, provider_known: bool = True) -> Secret | None:
+        """
+        Decrypt one sealed column: the only way to a token's plaintext.
+
+        Raises TokenUndecryptable when no key opens it or it was moved here from another
+        place, ProviderMisconfigured ("provider_changed") when the provider has another
+        issuer or token endpoint than at the time of connecting.
+        """
+        if name not in SEALED_FIELDS:
+            raise ValueError(f"{name} is not a sealed field")
+        value = getattr(self, name)
+        if value is None or isinstance(value, Secret):
+            return value
+        context = self._place(name) if not provider_known else self.sealing_context(name)
+        try:
+            return fields.reveal(value, context, provider_known=provider_known)
+        except fields.WrongContext as error:
+            if not error.names <= {"iss", "te"}:
+                raise
+        raise ProviderMisconfigured("provider_changed")
+
+    def missing_scopes(self, scopes: Iterable[str]) -> list[str]:
+        """Return those of the scopes that are known not to be granted."""
+        if self.scopes is None:
+            return []
+        return [scope for scope in scopes if scope not in self.scopes]
+
+    # State
+
+    @property
+    def write_alias(self) -> str:
+        """Database that this row is written to."""
+        return router.db_for_write(type(self), instance=self)
+
+    def reload(self) -> None:
+        """Read tokens and state again; raises ReauthRequired when the row is gone."""
+        try:
+            self.refresh_from_db(using=self.write_alias, fields=ENGINE_FIELDS)
+            return
+        except type(self).DoesNotExist:
+            pass
+        raise ReauthRequired("account_deleted")
+
+    def require_usable(self) -> None:
+        """Raise what stops this account from being used, if anything does."""
+        if self.status == self.Status.NEEDS_REAUTH:
+            raise ReauthRequired(self.status_reason or None)
+        if self.status == self.Status.REVOKED:
+            raise ReauthRequired("revoked")
+        if self.status == self.Status.DISABLED:
+            raise ProviderMisconfigured(self.status_reason or "disabled")
+        if "owner" in self._state.fields_cache and not self.owner_is_active():
+            raise ProviderMisconfigured("owner_inactive")
+
+    def owner_is_active(self) -> bool:
+        """Say whether the owner may act; an owner without `is_active` always may."""
+        return self.owner is None or bool(getattr(self.owner, "is_active", True))
+
+    def refresh_token_is_expired(self) -> bool:
+        """Say whether the provider's date for the refresh token has passed."""
+        dies_at = self.refresh_token_expires_at
+        return dies_at is not None and dies_at <= clock.utcnow()
+
+    def is_undecryptable(self) -> bool:
+        """Say whether a stored token does not open with the keys in force."""
+        sealed = (getattr(self, name) for name in SEALED_FIELDS)
+        return any(
+            value is not None and keyring.key_id_of(value.ciphertext) is None
+            for value in sealed
+        )
+
+    def record_event(self, kind: str, reason: str = "", actor: Any = None) -> None:
+        """Append to the account's history."""
+        self.events.using(self.write_alias).create(  # type: ignore[attr-defined]
+            kind=kind,
+            reason=reason,
+            actor=actor,
+            account=self,
+            account_key=self.pk,
+            provider_id=self.provider_id,
+        )
+
+    def token_values(self, tokens: TokenSet) -> dict[str, Any]:
+        """Return the columns that follow from a provider's answer, tokens sealed."""
+        return token_columns(self, tokens)
+
+    def sealing_context(self, field_name: str) -> dict[str, str]:
+        """Return the place that a sealed value of this row belongs to."""
+        return {**self._place(field_name), **self.provider.binding()}
+
+    def _place(self, field_name: str) -> dict[str, str]:
+        return {"c": f"{self._meta.label}.{field_name}", "id": str(self.pk)}
+
+    def compute_identity_key(self) -> str:
+        """Return the hash that makes provider, subject and owner unique together."""
+        exclusive = self.provider.exclusive_subjects
+        owner = "" if exclusive or self.owner_id is None else str(self.owner_id)
+        parts = (str(self.provider_id), self.uid, owner)
+        # Lengths keep ("a", "bc") and ("ab", "c") apart.
+        material = "".join(f"{len(part.encode())}:{part}" for part in parts)
+        return hashlib.sha256(material.encode()).hexdigest()
+
+    def complete(self) -> None:
+        """Fill in the columns that follow from others, before the row is inserted."""
+        self.identity_key = self.identity_key or self.compute_identity_key()
+        self.key_id = self.key_id or keyring.current_key_id()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._state.adding:
+            self.complete()
+        elif not args and kwargs.get("update_fields") is None:
+            kwargs["update_fields"] = self._fields_of_plain_save()
+        super().save(*args, **kwargs)
+
+    def _fields_of_plain_save(self) -> list[str]:
+        left_out = {*ENGINE_FIELDS, "id", *self.get_deferred_fields()}
+        return [
+            field.name
+            for field in self._meta.concrete_fields
+            if left_out.isdisjoint({field.name, field.attname})
+        ]

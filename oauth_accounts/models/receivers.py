@@ -1,0 +1,62 @@
+"""What has to happen in the same transaction as somebody else's change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import router
+from django.db.models.signals import post_migrate, pre_delete
+from django.dispatch import receiver
+
+from oauth_accounts.conf import conf
+from oauth_accounts.models.account import ConnectedAccount
+from oauth_accounts.models.event import AccountEvent, PendingRevocation
+from oauth_accounts.models.provider import Provider
+from oauth_accounts.models.sync import sync_providers
+
+
+@receiver(pre_delete, sender=ConnectedAccount)
+def keep_tokens_of_deleted_account(
+    instance: ConnectedAccount, using: str, **kwargs: Any
+) -> None:
+    """Put the tokens in the outbox, so that a cascade revokes too (no HTTP here)."""
+    AccountEvent.objects.using(using).create(
+        kind=AccountEvent.Kind.DELETED,
+        account_key=instance.pk,
+        provider_id=instance.provider_id,
+    )
+    row = (
+        ConnectedAccount._base_manager.using(using)
+        .filter(pk=instance.pk)
+        .values("access_token", "refresh_token")
+        .first()
+    )
+    if row is None or not any(row.values()):
+        return
+    # The account is about to go: the outbox row must not point at it.
+    PendingRevocation.objects.using(using).create(
+        provider_id=instance.provider_id,
+        account_key=instance.pk,
+        reason="deleted",
+        **row,
+    )
+
+
+@receiver(post_migrate)
+def sync_providers_of_settings(
+    sender: Any, using: str, apps: Any, **kwargs: Any
+) -> None:
+    """Write OAUTH_ACCOUNTS_PROVIDERS to rows once their table is as the code wants it."""
+    if sender.name == "oauth_accounts" and conf.OAUTH_ACCOUNTS_PROVIDERS:
+        if router.allow_migrate_model(using, Provider) and _is_current(apps):
+            sync_providers(using=using)
+
+
+def _is_current(apps: Any) -> bool:
+    """Say whether the migrated state of Provider has the fields of this version."""
+    try:
+        migrated = apps.get_model("oauth_accounts", "Provider")
+    except LookupError:
+        return False
+    current = {field.name for field in Provider._meta.concrete_fields}
+    return current == {field.name for field in migrated._meta.concrete_fields}

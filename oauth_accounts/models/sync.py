@@ -1,0 +1,146 @@
+"""OAUTH_ACCOUNTS_PROVIDERS as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.db import transaction
+
+from oauth_accounts.conf import conf
+from oauth_accounts.exceptions import TokenError
+from oauth_accounts.fields import Sealed, SealedTextField, Secret
+from oauth_accounts.models.provider import Provider
+
+# What the engine and the sync itself write; everything else may stand in settings.
+NOT_CONFIGURABLE = {
+    "id",
+    "slug",
+    "source",
+    "paused_until",
+    "pause_reason",
+    "created_at",
+    "updated_at",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One thing that a sync did, or would do."""
+
+    slug: str
+    """Of the provider."""
+
+    action: Literal["created", "updated", "disabled", "unchanged"]
+    """What happened to its row."""
+
+    fields: tuple[str, ...] = ()
+    """Names of the columns that differ; never their values."""
+
+
+def sync_providers(*, using: str | None = None, dry_run: bool = False) -> list[Change]:
+    """
+    Make the rows of the providers in settings match the settings.
+
+    using: database alias. dry_run: report only. A provider that is gone from the settings
+    is disabled, not deleted, because accounts hang on it.
+
+    Raises ImproperlyConfigured, before anything is written, when an entry is invalid.
+    """
+    rows = Provider.objects.using(using) if using else Provider.objects.all()
+    configured = conf.OAUTH_ACCOUNTS_PROVIDERS
+    known = {provider.slug: provider for provider in rows}
+    planned = [
+        _plan(known.get(slug), slug, values) for slug, values in configured.items()
+    ]
+    changes = [change for _provider, change in planned]
+    gone = [
+        provider
+        for slug, provider in known.items()
+        if provider.source == Provider.Source.SETTINGS
+        and provider.enabled
+        and slug not in configured
+    ]
+    changes += [Change(slug=provider.slug, action="disabled") for provider in gone]
+    if not dry_run:
+        with transaction.atomic(using=using):
+            _write(planned, gone, using)
+    return changes
+
+
+def _write(
+    planned: list[tuple[Provider, Change]], gone: list[Provider], using: str | None
+) -> None:
+    for provider, change in planned:
+        if change.action != "unchanged":
+            provider.save(using=using)
+        if "client_secret" in change.fields:
+            provider.events.create(kind="secret_changed", reason="settings")  # type: ignore[attr-defined]
+    for provider in gone:
+        provider.enabled = False
+        provider.save(using=using, update_fields=["enabled", "updated_at"])
+
+
+def _plan(
+    provider: Provider | None, slug: str, values: Mapping[str, Any]
+) -> tuple[Provider, Change]:
+    created = provider is None
+    provider = provider or Provider(slug=slug)
+    differing = _apply(provider, slug, values)
+    try:
+        provider.full_clean(validate_unique=False)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{name}: {' '.join(messages)}"
+            for name, messages in error.message_dict.items()
+        )
+        raise ImproperlyConfigured(
+            f"OAUTH_ACCOUNTS_PROVIDERS[{slug!r}]: {problems}"
+        ) from None
+    if created:
+        return provider, Change(slug=slug, action="created", fields=differing)
+    action: Literal["updated", "unchanged"] = "updated" if differing else "unchanged"
+    return provider, Change(slug=slug, action=action, fields=differing)
+
+
+def _apply(
+    provider: Provider, slug: str, values: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Set every configurable column, to its default where settings say nothing."""
+    allowed = {
+        field.name: field
+        for field in Provider._meta.concrete_fields
+        if field.name not in NOT_CONFIGURABLE
+    }
+    if unknown := sorted(set(values) - set(allowed)):
+        raise ImproperlyConfigured(
+            f"OAUTH_ACCOUNTS_PROVIDERS[{slug!r}] has unknown keys: {', '.join(unknown)}"
+        )
+    differing = []
+    wanted = {name: values.get(name, allowed[name].get_default()) for name in allowed}
+    wanted["name"] = values.get("name") or slug.replace("-", " ").title()
+    # Secrets come last: they are compared in the context of the new endpoints.
+    for name in sorted(wanted, key=lambda n: isinstance(allowed[n], SealedTextField)):
+        current = _current(provider, name)
+        if isinstance(allowed[name], SealedTextField):
+            wanted[name] = Secret(wanted[name]) if wanted[name] else None
+        if current != wanted[name]:
+            setattr(provider, name, wanted[name])
+            differing.append(name)
+    if provider.source != Provider.Source.SETTINGS:
+        provider.source = Provider.Source.SETTINGS
+        differing.append("source")
+    return tuple(differing)
+
+
+def _current(provider: Provider, name: str) -> Any:
+    value = getattr(provider, name)
+    if not isinstance(value, Sealed):
+        return value
+    try:
+        return provider.reveal(name)
+    except TokenError:
+        # Entered for other endpoints, or its key is gone: written anew.
+        return value

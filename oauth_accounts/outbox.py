@@ -1,0 +1,58 @@
+"""Deliver the revocations that are waiting in the outbox."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db.models import Q
+
+from oauth_accounts import revoke
+from oauth_accounts.clock import DatabaseNow
+from oauth_accounts.conf import LEASE_SECONDS
+from oauth_accounts.models import PendingRevocation
+
+BATCH_SIZE = 100
+
+
+def deliver_due(
+    *, limit: int | None = None, progress: Callable[[int], None] | None = None
+) -> int:
+    """
+    Revoke what is due at the providers and return how many rows were tried.
+
+    limit: rows at most. progress: called with the number of rows done so far.
+    """
+    done = 0
+    while limit is None or done < limit:
+        pending = _claim()
+        if pending is None:
+            break
+        revoke.deliver(pending)
+        done += 1
+        if progress:
+            progress(done)
+    return done
+
+
+def count_due() -> int:
+    """Return how many rows are waiting and due."""
+    return _due().count()
+
+
+def _due():  # type: ignore[no-untyped-def]
+    free = Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow())
+    return PendingRevocation.objects.filter(free, due_at__lte=DatabaseNow())
+
+
+def _claim() -> PendingRevocation | None:
+    """Lease the next due row, so that two workers do not revoke the same token."""
+    while True:
+        key = _due().order_by("due_at").values_list("pk", flat=True).first()
+        if key is None:
+            return None
+        lease = uuid.uuid4()
+        until = DatabaseNow() + timedelta(seconds=LEASE_SECONDS)
+        if _due().filter(pk=key).update(lease=lease, lease_until=until):
+            return PendingRevocation.objects.select_related("provider").get(pk=key)

@@ -1,0 +1,318 @@
+"""
+One account: claim, re-check, renew, store. Every refresh goes through here.
+
+Never two at once: a claim is one conditional UPDATE that sets a lease, so it holds on every
+database and across machines. Never a lost token: the first thing after the provider's answer
+is one UPDATE, fenced by lease and generation; whatever can fail comes later.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import InterfaceError, OperationalError, connections
+from django.db.models import Case, F, Q, Value, When
+
+from oauth_accounts import clock, durable, reactions
+from oauth_accounts.clock import DatabaseNow
+from oauth_accounts.conf import LEASE_SECONDS
+from oauth_accounts.exceptions import (
+    ProviderMisconfigured,
+    ProviderUnavailable,
+    ReauthRequired,
+    TokenError,
+    TokenUndecryptable,
+)
+from oauth_accounts.schedule import is_fresh
+
+if TYPE_CHECKING:
+    from oauth_accounts.fields import Secret
+    from oauth_accounts.models import ConnectedAccount
+    from oauth_accounts.protocol.tokens import TokenSet
+
+# How long a caller waits for somebody else's refresh, which is bounded by the HTTP deadline.
+WAIT_SECONDS = 20.0
+POLL_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """The right to refresh one account once."""
+
+    lease: uuid.UUID
+    """Names the holder; every write is fenced by it."""
+
+    generation: int
+    """Of the tokens that are going to be used."""
+
+    deadline: float
+    """Monotonic seconds until which the lease is ours."""
+
+
+def obtain(account: ConnectedAccount, min_validity: float) -> None:
+    """
+    Leave a token on the account that is valid for so many seconds, refreshing if needed.
+
+    min_validity: seconds. Raises TokenError, by the reaction it calls for; but while the
+    old token is valid, a failed refresh is not an error.
+    """
+    _apart(account, partial(_obtain, account, min_validity))
+
+
+def refresh(account: ConnectedAccount) -> None:
+    """Refresh now, or join a refresh that is under way. Raises TokenError."""
+    _apart(account, partial(_refresh_once, account, account.generation))
+
+
+def replace_rejected(account: ConnectedAccount, rejected: Secret) -> bool:
+    """
+    Refresh because the API refused this token, unless another one is stored by now.
+
+    Return whether the account holds another token than the rejected one.
+    """
+    account.reload()
+    if account.reveal("access_token") == rejected:
+        refresh(account)
+    return account.reveal("access_token") != rejected
+
+
+def _apart(account: ConnectedAccount, work: Any) -> None:
+    rows = type(account)._base_manager.filter(pk=account.pk)
+    durable.run(account.write_alias, work, locks=rows)
+
+
+def _obtain(account: ConnectedAccount, min_validity: float) -> None:
+    account.reload()
+    if is_fresh(account, min_validity):
+        account.require_usable()
+        return
+    try:
+        _refresh_once(account, account.generation, reload=False)
+    except (ProviderUnavailable, ProviderMisconfigured):
+        if account.status != account.Status.ACTIVE or not is_fresh(account, 0):
+            raise
+
+
+def _refresh_once(
+    account: ConnectedAccount, seen: int, *, reload: bool = True
+) -> None:
+    """Return when the generation is past the seen one, by our refresh or a sibling's."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    polls = iter(POLL_SECONDS)
+    pause = 0.0
+    while True:
+        if reload:
+            account.reload()
+        reload = True
+        if account.generation != seen:
+            account.require_usable()
+            return
+        account.require_usable()
+        require_refreshable(account)
+        if claim := take(account):
+            perform(account, claim)
+            return
+        if is_fresh(account, 0):
+            # Somebody refreshes; until that is done, what is there is still valid.
+            return
+        _raise_if_hopeless(account, deadline)
+        pause = next(polls, pause)
+        time.sleep(pause)
+
+
+def _raise_if_hopeless(account: ConnectedAccount, deadline: float) -> None:
+    account.reload()
+    left = (account.lease_until or clock.utcnow()) - clock.utcnow()
+    unknown = account.status_reason == "outcome_unknown"
+    if unknown and account.lease and account.attempt_started_at is None:
+        # The lease is kept to its end on purpose, so nobody is at work on it now.
+        raise ProviderUnavailable(
+            "outcome_unknown", retry_after=max(1.0, left.total_seconds())
+        )
+    if time.monotonic() > deadline:
+        raise ProviderUnavailable("refresh_in_progress", retry_after=5)
+
+
+def require_refreshable(account: ConnectedAccount) -> None:
+    """Raise what stands in the way of a refresh, before anything is claimed or sent."""
+    provider = account.provider
+    if not provider.enabled:
+        raise ProviderMisconfigured("provider_disabled")
+    if provider.is_paused():
+        wait = (provider.paused_until - clock.utcnow()).total_seconds()  # type: ignore[operator]
+        raise ProviderUnavailable("provider_paused", retry_after=max(1.0, wait))
+    if not account.owner_is_active():
+        reactions.disable(account, "owner_inactive")
+        raise ProviderMisconfigured("owner_inactive")
+    if account.refresh_token is None or account.refresh_token_is_expired():
+        if not is_fresh(account, 0):
+            reactions.require_reauth(account, "refresh_token_expired")
+        raise ReauthRequired("refresh_token_expired")
+
+
+def take(account: ConnectedAccount) -> Claim | None:
+    """Claim the account as it was last read; None when somebody else holds it."""
+    lease = uuid.uuid4()
+    started = time.monotonic()
+    rows = _rows(account).filter(
+        generation=account.generation, status=account.Status.ACTIVE
+    )
+    claimed = rows.filter(Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow()))
+    if not claimed.update(**_armed(), lease=lease):
+        return None
+    return Claim(
+        lease=lease,
+        generation=account.generation,
+        deadline=started + LEASE_SECONDS,
+    )
+
+
+def rearm(account: ConnectedAccount, lease: uuid.UUID) -> Claim | None:
+    """Renew the lease of a batch just before this row's call; None when it was lost."""
+    started = time.monotonic()
+    held = _rows(account).filter(
+        lease=lease,
+        generation=account.generation,
+        status=account.Status.ACTIVE,
+        lease_until__gt=DatabaseNow(),
+    )
+    if not held.update(**_armed()):
+        return None
+    return Claim(
+        lease=lease,
+        generation=account.generation,
+        deadline=started + LEASE_SECONDS,
+    )
+
+
+def _armed() -> dict[str, Any]:
+    """
+    Values that say a call is about to be made.
+
+    An attempt that was started and never finished had an unknown outcome. The reason comes
+    first: MySQL evaluates assignments from left to right.
+    """
+    return {
+        "status_reason": Case(
+            When(attempt_started_at__isnull=False, then=Value("outcome_unknown")),
+            default=F("status_reason"),
+        ),
+        "attempt_started_at": DatabaseNow(),
+        "lease_until": DatabaseNow() + timedelta(seconds=LEASE_SECONDS),
+    }
+
+
+def release(account: ConnectedAccount, lease: uuid.UUID) -> None:
+    """Give a claim back whose call was never made."""
+    _rows(account).filter(lease=lease).update(
+        lease=None, lease_until=None, attempt_started_at=None
+    )
+
+
+def perform(account: ConnectedAccount, claim: Claim) -> None:
+    """
+    Call the provider once and store what it answers.
+
+    Raises TokenError after having recorded the reaction.
+    """
+    try:
+        refresh_token = account.reveal("refresh_token")
+        client = account.provider.oauth_client()
+    except (TokenUndecryptable, ProviderMisconfigured) as error:
+        release(account, claim.lease)
+        reactions.configuration_failed(account, error)
+        raise
+    assert refresh_token is not None  # require_refreshable() saw it
+    try:
+        tokens = client.refresh(refresh_token)
+    except TokenError as error:
+        failure = error
+    else:
+        if tokens.access_token or tokens.refresh_token:
+            store(account, claim, tokens)
+            return
+        # Answered, but not in words: the refresh token may be spent.
+        failure = ProviderUnavailable("outcome_unknown")
+    react(account, claim, failure)
+
+
+def react(account: ConnectedAccount, claim: Claim, error: TokenError) -> None:
+    """Record a failed call by what it means, and raise it unless a sibling won."""
+    account.reload()
+    if account.generation != claim.generation:
+        # A sibling's refresh made our refresh token invalid; theirs is stored.
+        account.require_usable()
+        return
+    reactions.failed(account, claim.lease, error)
+    account.reload()
+    if isinstance(error, ReauthRequired):
+        raise ReauthRequired(account.status_reason or error.code)
+    raise error
+
+
+def store(account: ConnectedAccount, claim: Claim, tokens: TokenSet) -> None:
+    """
+    Write the answer, fenced by lease and generation, and tell of it afterwards.
+
+    Raises ProviderUnavailable when the answer held no usable access token; its refresh
+    token is stored even then.
+    """
+    values = account.token_values(tokens)
+    if not _write(account, claim, values):
+        reactions.keep_for_revocation(account, values)
+        account.reload()
+        account.require_usable()
+        return
+    scopes_before, failures_before = account.scopes, account.failure_count
+    for name, value in values.items():
+        setattr(account, name, value)
+    account.generation = claim.generation + 1
+    account.lease = account.lease_until = account.attempt_started_at = None
+    if not tokens.usable:
+        account.provider.refresh_statistics.record("failure", "bad_answer")
+        raise ProviderUnavailable("bad_answer")
+    reactions.succeeded(account, scopes_before, failures_before)
+
+
+def _write(
+    account: ConnectedAccount, claim: Claim, values: dict[str, Any]
+) -> bool:
+    """Write until the database answers: a rotated token exists nowhere but here."""
+    rows = _rows(account).filter(lease=claim.lease, generation=claim.generation)
+    values = {
+        **values,
+        "generation": F("generation") + 1,
+        "lease": None,
+        "lease_until": None,
+        "attempt_started_at": None,
+    }
+    retried = False
+    while True:
+        try:
+            return bool(rows.update(**values)) or (
+                retried and _is_ours(account, values)
+            )
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > claim.deadline:
+                raise
+            retried = True
+            connection = connections[account.write_alias]
+            if not connection.in_atomic_block:
+                connection.close()
+            time.sleep(0.2)
+
+
+def _is_ours(account: ConnectedAccount, values: dict[str, Any]) -> bool:
+    """Say whether a write whose confirmation was lost did arrive."""
+    names = [n for n in ("access_token", "refresh_token") if n in values]
+    stored = _rows(account).values(*names).first()
+    return stored == {name: values[name] for name in names}
+
+
+def _rows(account: ConnectedAccount) -> Any:
+    return type(account)._base_manager.using(account.write_alias).filter(pk=account.pk)

@@ -1,0 +1,139 @@
+"""Stop locally first, then revoke at the provider (RFC 7009)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import F
+
+from oauth_accounts import clock, reactions, signals
+from oauth_accounts.conf import LEASE_SECONDS
+from oauth_accounts.exceptions import TokenError
+from oauth_accounts.schedule import backoff
+
+if TYPE_CHECKING:
+    from oauth_accounts.models import ConnectedAccount, PendingRevocation
+
+# Tries before the outbox gives up and wipes the token; about a day with back-off.
+MAX_ATTEMPTS = 10
+
+
+def revoke(
+    account: ConnectedAccount, *, reason: str, actor: Any = None, wait: bool = False
+) -> None:
+    """
+    Mark the account as revoked and put its tokens in the outbox, in one transaction.
+
+    reason: "by_owner", "by_admin" or "at_provider" (then nothing is left to revoke).
+    actor: user for the audit. wait: deliver before returning, unless the caller is inside
+        a transaction, which could still be rolled back.
+    """
+    with transaction.atomic(using=account.write_alias):
+        if not (tokens := _stop(account, reason)):
+            return
+        account.record_event("revoked", reason, actor)
+        pending = None
+        if reason != "at_provider" and any(tokens.values()):
+            pending = keep(account, tokens, reason, held=wait)
+    reactions.announce(account, signals.account_revoked, reason=reason)
+    if wait and pending is not None:
+        transaction.on_commit(partial(deliver, pending), using=account.write_alias)
+
+
+def _stop(account: ConnectedAccount, reason: str) -> dict[str, Any]:
+    """Take the tokens off the row as they are now; {} when it was revoked already."""
+    while True:
+        account.reload()
+        if account.status == account.Status.REVOKED:
+            return {}
+        tokens = {n: getattr(account, n) for n in ("access_token", "refresh_token")}
+        values = {
+            "status": account.Status.REVOKED,
+            "status_reason": reason,
+            "refresh_due_at": None,
+            "lease": None,
+            "lease_until": None,
+            "attempt_started_at": None,
+            "access_token": None,
+            "refresh_token": None,
+            "token_secret": None,
+            "id_token": None,
+        }
+        rows = type(account)._base_manager.using(account.write_alias)
+        # A refresh that stores between the read and this write moves the generation.
+        seen = rows.filter(pk=account.pk, generation=account.generation)
+        if seen.update(**values, generation=F("generation") + 1):
+            account.reload()
+            return tokens
+
+
+def keep(
+    account: ConnectedAccount, tokens: dict[str, Any], reason: str, *, held: bool
+) -> PendingRevocation:
+    """
+    Put tokens of an account in the outbox as they are, without opening them.
+
+    held: lease the row to the caller, who is going to deliver it.
+    """
+    until = clock.utcnow() + timedelta(seconds=LEASE_SECONDS) if held else None
+    pending: PendingRevocation = account.pending_revocations.create(  # type: ignore[attr-defined]
+        provider_id=account.provider_id,
+        account_key=account.pk,
+        reason=reason,
+        lease=uuid.uuid4() if held else None,
+        lease_until=until,
+        **tokens,
+    )
+    return pending
+
+
+def deliver(pending: PendingRevocation) -> None:
+    """
+    Revoke the tokens of one outbox row at the provider and record what came of it.
+
+    Errors are recorded on the row, never raised: nobody waits for them.
+    """
+    pending.attempts += 1
+    pending.save(update_fields=["attempts"])
+    try:
+        outcome = _revoke_tokens(pending)
+    except TokenError as error:
+        failure = error
+    else:
+        finish(pending, outcome)
+        return
+    if pending.attempts >= MAX_ATTEMPTS:
+        finish(pending, pending.Status.FAILED, failure.code)
+        return
+    seconds = max(backoff(pending.attempts), failure.retry_after or 0)
+    pending.postpone(clock.utcnow() + timedelta(seconds=seconds), failure.code)
+
+
+def _revoke_tokens(pending: PendingRevocation) -> str:
+    client = pending.provider.oauth_client()
+    # RFC 7009 section 2.1: revoking the refresh token should end the whole grant; the
+    # access token is sent as well, because "should" is not "must".
+    outcomes = [
+        client.revoke(token, hint)
+        for hint in ("refresh_token", "access_token")
+        if (token := pending.reveal(hint)) is not None
+    ]
+    confirmed = pending.Status.CONFIRMED in outcomes
+    return pending.Status.CONFIRMED if confirmed else pending.Status.UNSUPPORTED
+
+
+def finish(pending: PendingRevocation, status: str, error: str = "") -> None:
+    """Close the row, wipe its tokens and record the outcome in the account's history."""
+    with transaction.atomic(using=pending._state.db):
+        pending.finish(status, error)
+        confirmed = status == pending.Status.CONFIRMED
+        pending.provider.events.create(  # type: ignore[attr-defined]
+            kind="revocation_confirmed" if confirmed else "revocation_failed",
+            reason=error or status,
+            account_id=pending.account_id,
+            account_key=pending.account_key,
+        )

@@ -1,0 +1,82 @@
+"""When a token counts as fresh, when it expires and when its refresh is due."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from oauth_accounts import clock
+
+if TYPE_CHECKING:
+    from oauth_accounts.models import ConnectedAccount, Provider
+    from oauth_accounts.protocol.tokens import TokenSet
+
+# A token answered with a life of zero is used this long, or every call would refresh.
+MIN_LIFETIME_SECONDS = 60
+# A refresh token that dies at a known date is used once more this long before.
+REFRESH_TOKEN_WARNING = timedelta(days=1)
+
+BACKOFF_BASE_SECONDS = 30.0
+BACKOFF_MAX_SECONDS = 6 * 3600.0
+
+
+def is_fresh(account: ConnectedAccount, min_validity: float) -> bool:
+    """
+    Say whether the stored access token is valid for so many more seconds.
+
+    min_validity: seconds, clamped to half of the token's life, so that a token that lives
+        20 seconds is not refreshed on every call.
+    """
+    if account.access_token is None:
+        return False
+    if account.expires_at is None:
+        return True
+    needed = timedelta(seconds=min_validity)
+    if account.issued_at is not None:
+        needed = min(needed, (account.expires_at - account.issued_at) / 2)
+    return account.expires_at - clock.utcnow() > needed
+
+
+def expiry(tokens: TokenSet, default_lifetime: int | None) -> datetime | None:
+    """Return when the access token expires, counted from the sending of the request."""
+    expires_in = tokens.expires_in if tokens.expires_in is not None else default_lifetime
+    if expires_in is None:
+        return None
+    seconds = expires_in if expires_in > 0 else MIN_LIFETIME_SECONDS
+    return tokens.issued_at + timedelta(seconds=seconds)
+
+
+def due_at(
+    provider: Provider,
+    *,
+    issued_at: datetime,
+    expires_at: datetime | None,
+    has_refresh_token: bool,
+    refresh_token_expires_at: datetime | None,
+) -> datetime | None:
+    """
+    Return when the sweep should look at an account next, or None for never.
+
+    The earliest of: the margin before expiry, the keep-alive date, and a day before the
+    refresh token dies. Without a refresh token it is the expiry, when the owner is asked.
+    """
+    if not has_refresh_token:
+        return expires_at
+    dates = []
+    if expires_at is not None:
+        # The jitter spreads tokens of one batch; at most half of the life is given up.
+        margin = timedelta(seconds=provider.margin() * random.uniform(1, 1.25))  # noqa: S311
+        dates.append(expires_at - min(margin, (expires_at - issued_at) / 2))
+    if interval := provider.keepalive_interval:
+        dates.append(issued_at + timedelta(seconds=interval * random.uniform(0.9, 1)))  # noqa: S311
+    if refresh_token_expires_at is not None:
+        warning = min(REFRESH_TOKEN_WARNING, (refresh_token_expires_at - issued_at) / 2)
+        dates.append(refresh_token_expires_at - warning)
+    return min(dates, default=None)
+
+
+def backoff(failures: int) -> float:
+    """Return the seconds until the next try after so many failures, with jitter."""
+    full = min(BACKOFF_BASE_SECONDS * 2.0 ** min(failures, 20), BACKOFF_MAX_SECONDS)
+    return full * random.uniform(0.5, 1.0)  # noqa: S311

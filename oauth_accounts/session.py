@@ -1,0 +1,97 @@
+"""A requests session that is always authorised."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from oauth_accounts.exceptions import ProviderMisconfigured
+from oauth_accounts.fields import Secret
+from oauth_accounts.protocol.transport import GuardedSession
+
+if TYPE_CHECKING:
+    from oauth_accounts.models import ConnectedAccount
+
+# requests' own default is to wait for ever (connect, read; seconds).
+DEFAULT_TIMEOUT = (3.05, 30.0)
+
+
+class BearerAuth(requests.auth.AuthBase):
+    """Send an access token in the Authorization header (RFC 6750 section 2.1)."""
+
+    def __init__(self, token: Secret) -> None:
+        self.token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.token.get_value()}"
+        return request
+
+
+class AccountSession(GuardedSession):
+    """
+    Calls the provider's API in the name of an account.
+
+    Relative URLs are resolved on the account's or the provider's `api_base_url`. Every call
+    carries a token that is fresh; one that the API refuses with 401 is refreshed and the
+    call repeated, once. Redirects are returned, not followed.
+
+    account: the connected account.
+    hosts: further origins, as "https://api.example.com", that may get the token.
+    """
+
+    def __init__(
+        self, account: ConnectedAccount, *, hosts: Collection[str] = ()
+    ) -> None:
+        super().__init__()
+        self.account = account
+        self.base_url = account.api_base_url or account.provider.api_base_url
+        self._origins = {_origin(url) for url in (self.base_url, *hosts) if url}
+
+    def request(  # type: ignore[override]
+        self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        """
+        Send a request with a fresh token; arguments are those of `requests.request`.
+
+        Raises TokenError when there is no token to send, and ProviderMisconfigured when
+        the URL is none that may get it.
+        """
+        target = self._resolve(url.decode() if isinstance(url, bytes) else url)
+        kwargs.setdefault("timeout", DEFAULT_TIMEOUT)
+        token = Secret(self.account.get_access_token())
+        kwargs["auth"] = BearerAuth(token)
+        response = super().request(method, target, *args, **kwargs)
+        if response.status_code != 401 or not _is_replayable(response.request):
+            return response
+        if not self.account.replace_rejected(token):
+            return response
+        response.close()
+        kwargs["auth"] = BearerAuth(Secret(self.account.get_access_token()))
+        return super().request(method, target, *args, **kwargs)
+
+    def _resolve(self, url: str) -> str:
+        if "://" not in url and not url.startswith("//"):
+            if not self.base_url:
+                raise ProviderMisconfigured("api_base_url_missing")
+            url = f"{self.base_url.rstrip('/')}/{url.lstrip('/')}"
+        if _origin(url) not in self._origins:
+            raise ProviderMisconfigured("origin_refused")
+        return url
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ProviderMisconfigured("url_refused") from None
+    default = {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, (parts.hostname or ""), port or default
+
+
+def _is_replayable(request: requests.PreparedRequest) -> bool:
+    """Say whether the body can be sent again: a stream is at its end by now."""
+    return request.body is None or isinstance(request.body, str | bytes)

@@ -1,0 +1,178 @@
+"""Many accounts: claim the due ones provider by provider and refresh them concurrently."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, connections, router
+from django.db.models import Q
+
+from oauth_accounts import clock, reactions, refresh
+from oauth_accounts.clock import DatabaseNow
+from oauth_accounts.conf import LEASE_SECONDS, conf
+from oauth_accounts.exceptions import OAuthAccountsError
+from oauth_accounts.models import ConnectedAccount, Provider
+
+BATCH_SIZE = 100
+CONCURRENCY = 8
+
+
+@dataclass(kw_only=True, slots=True)
+class Result:
+    """What one sweep did, in accounts."""
+
+    refreshed: int = 0
+    """A new token is stored."""
+
+    failed: int = 0
+    """A reaction was recorded: back-off, reauthorisation, pause."""
+
+    skipped: int = 0
+    """Somebody else took it, or its provider was paused meanwhile."""
+
+
+def run(
+    *,
+    limit: int | None = None,
+    provider: str | None = None,
+    concurrency: int = CONCURRENCY,
+    max_seconds: float | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Result:
+    """
+    Refresh what is due now.
+
+    limit: at most so many accounts. provider: slug, to look at one only. concurrency:
+    refreshes at a time. max_seconds: claim no further batch after that.
+    progress: called with the number of accounts done so far.
+    """
+    result = Result()
+    deadline = None if max_seconds is None else time.monotonic() + max_seconds
+    done = 0
+    for batch, lease in _batches(provider, limit, deadline):
+        for outcome in _refresh_batch(batch, lease, concurrency):
+            setattr(result, outcome, getattr(result, outcome) + 1)
+            done += 1
+            if progress:
+                progress(done)
+    return result
+
+
+def count_due(provider: str | None = None) -> int:
+    """Return how many accounts a sweep would refresh now."""
+    return sum(_due(found).count() for found in _providers(provider))
+
+
+def claim_due(provider: Provider, limit: int = BATCH_SIZE) -> tuple[uuid.UUID, list[uuid.UUID]]:
+    """
+    Lease the accounts of a provider that are due and return the lease and their keys.
+
+    limit: rows at most; no more than can be sent well within the lease.
+    """
+    lease = uuid.uuid4()
+    keys = list(_due(provider).order_by("refresh_due_at").values_list("pk", flat=True)[:limit])
+    if not keys:
+        return lease, []
+    rows = _due(provider).filter(pk__in=keys)
+    if not rows.update(lease=lease, lease_until=_lease_end()):
+        return lease, []
+    leased = ConnectedAccount.objects.using(_alias()).filter(pk__in=keys, lease=lease)
+    return lease, list(leased.values_list("pk", flat=True))
+
+
+def _lease_end() -> DatabaseNow:
+    return DatabaseNow() + timedelta(seconds=LEASE_SECONDS)  # type: ignore[return-value]
+
+
+def _alias() -> str:
+    return router.db_for_write(ConnectedAccount)
+
+
+def _due(provider: Provider):  # type: ignore[no-untyped-def]
+    free = Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow())
+    return ConnectedAccount.objects.using(_alias()).filter(
+        free,
+        provider=provider,
+        status=ConnectedAccount.Status.ACTIVE,
+        refresh_due_at__lte=DatabaseNow(),
+    )
+
+
+def _providers(slug: str | None) -> list[Provider]:
+    providers = Provider.objects.using(_alias()).callable_at(clock.utcnow())  # type: ignore[attr-defined]
+    if slug is not None:
+        providers = providers.filter(slug=slug)
+    return list(providers)
+
+
+def _batches(
+    slug: str | None, limit: int | None, deadline: float | None
+) -> Iterator[tuple[list[uuid.UUID], uuid.UUID]]:
+    """Yield batches in turns, so that no provider waits for the last row of another."""
+    waiting = _providers(slug)
+    while waiting:
+        still_waiting = []
+        for provider in waiting:
+            if deadline is not None and time.monotonic() > deadline:
+                return
+            size = BATCH_SIZE if limit is None else min(BATCH_SIZE, limit)
+            if not size:
+                return
+            lease, keys = claim_due(provider, size)
+            if limit is not None:
+                limit -= len(keys)
+            if keys:
+                yield keys, lease
+                still_waiting.append(provider)
+        open_now = {p.pk for p in _providers(slug)} if still_waiting else set()
+        waiting = [p for p in still_waiting if p.pk in open_now]
+
+
+def _refresh_batch(
+    keys: list[uuid.UUID], lease: uuid.UUID, concurrency: int
+) -> Iterator[str]:
+    if connection.vendor == "sqlite" and connection.is_in_memory_db():
+        # Another thread would see another, empty database.
+        yield from (_refresh_leased(key, lease) for key in keys)
+        return
+    with ThreadPoolExecutor(concurrency, "oauth_accounts.sweep") as pool:
+        futures = [pool.submit(_in_thread, key, lease) for key in keys]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+def _in_thread(key: uuid.UUID, lease: uuid.UUID) -> str:
+    try:
+        return _refresh_leased(key, lease)
+    finally:
+        connections.close_all()
+
+
+def _refresh_leased(key: uuid.UUID, lease: uuid.UUID) -> str:
+    """Refresh one leased account; its outcome is recorded on its row, never raised."""
+    rows = ConnectedAccount.objects.using(_alias()).select_related("provider")
+    account = rows.filter(pk=key, lease=lease).first()
+    if account is None:
+        return "skipped"
+    try:
+        return _refresh_or_release(account, lease)
+    except OAuthAccountsError:
+        return "failed"
+
+
+def _refresh_or_release(account: ConnectedAccount, lease: uuid.UUID) -> str:
+    try:
+        refresh.require_refreshable(account)
+    except OAuthAccountsError:
+        refresh.release(account, lease)
+        raise
+    claim = refresh.rearm(account, lease)
+    if claim is None:
+        return "skipped"
+    refresh.perform(account, claim)
+    return "refreshed"

@@ -1,0 +1,79 @@
+"""Validators of provider columns; what they refuse would be refused again at the call."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from oauth_accounts.exceptions import ProviderMisconfigured
+from oauth_accounts.protocol.transport import check_url
+
+# RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}\Z")
+
+# Parameters of RFC 6749, 7636, 9101, 9126 and OpenID Connect that the client sets itself.
+RESERVED_PARAMETERS = frozenset(
+    {
+        "access_token",
+        "assertion",
+        "client_assertion",
+        "client_assertion_type",
+        "client_id",
+        "client_secret",
+        "code",
+        "code_challenge",
+        "code_challenge_method",
+        "code_verifier",
+        "grant_type",
+        "nonce",
+        "redirect_uri",
+        "refresh_token",
+        "request",
+        "request_uri",
+        "response_mode",
+        "response_type",
+        "scope",
+        "state",
+    }
+)
+
+
+def validate_endpoint(value: str) -> None:
+    """Refuse a URL that the transport would not call."""
+    try:
+        check_url(value, allow_query=True)
+    except ProviderMisconfigured:
+        raise ValidationError(
+            _(
+                "Enter an https URL without user name or fragment. Plain http works on "
+                "loopback while DEBUG is on."
+            ),
+            code="url_refused",
+        ) from None
+
+
+def validate_scopes(value: Any) -> None:
+    """Refuse anything but a list of scope tokens (RFC 6749 section 3.3)."""
+    if not isinstance(value, list) or not all(
+        isinstance(scope, str) and _SCOPE.match(scope) for scope in value
+    ):
+        raise ValidationError(_("Enter a list of scopes."), code="scopes")
+
+
+def validate_parameters(value: Any) -> None:
+    """Refuse parameters that are not text, or that the client sets itself."""
+    if not isinstance(value, dict) or not all(
+        isinstance(name, str) and isinstance(text, str) for name, text in value.items()
+    ):
+        raise ValidationError(
+            _("Enter an object whose values are text."), code="parameters"
+        )
+    if reserved := sorted(RESERVED_PARAMETERS.intersection(value)):
+        raise ValidationError(
+            _("These parameters are set by the client itself: %(names)s"),
+            code="reserved",
+            params={"names": ", ".join(reserved)},
+        )
