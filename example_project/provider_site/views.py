@@ -14,7 +14,7 @@ from oauth2_provider.decorators import protected_resource
 from oauth2_provider.models import Application, RefreshToken
 
 NOTES = (
-    "The engine weaves algebraical patterns.",
+    "The engine weaves algebraic patterns.",
     "Note G: the numbers of Bernoulli, step by step.",
     "Ask Mr Babbage about the punched cards.",
 )

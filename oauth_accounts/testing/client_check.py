@@ -32,15 +32,15 @@ def authenticated_form(
     header = request.headers.get("Authorization")
     if header is not None and "client_secret" in form:
         raise Refusal("invalid_request", reason="two ways of client authentication")
-    expected = {
-        "client_secret_basic": (client_id, client_secret, None),
-        "client_secret_post": (client_id, None, client_secret),
-        "none": (client_id, None, None),
-    }
     basic_id, basic_secret = _basic(header)
-    named = form.get("client_id", basic_id)
-    found = (named, basic_secret, form.get("client_secret"))
-    if found != expected[method] or basic_id not in (None, client_id):
+    found = (basic_secret, form.get("client_secret"))
+    expected = {
+        "client_secret_basic": (client_secret, None),
+        "client_secret_post": (None, client_secret),
+        "none": (None, None),
+    }
+    names = {basic_id, form.get("client_id")} - {None}
+    if names != {client_id} or found != expected[method]:
         raise Refusal("invalid_client", status=401)
     return form
 

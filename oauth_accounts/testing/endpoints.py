@@ -55,22 +55,19 @@ class OAuthServer(ProviderDescription):
         pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
         asked = dict(pairs)
         redirect_uri = self._redirect_uri(pairs)
-        answer = {"iss": self.issuer}
-        if "state" in asked:
-            answer["state"] = asked["state"]
+        # RFC 9207: the issuer goes with errors, too.
+        answer = {"iss": self.issuer} | {k: v for k, v in asked.items() if k == "state"}
         error = "access_denied" if deny else _authorization_error(pairs)
         if error is None:
-            granted = asked.get("scope", "").split() or self.scopes
+            wanted = asked.get("scope", "").split() or self.scopes
+            granted = wanted if scopes is None else scopes
+            challenge = asked["code_challenge"]
             answer["code"] = self.book.add_code(
-                subject,
-                granted if scopes is None else scopes,
-                redirect_uri,
-                asked["code_challenge"],
+                subject, granted, redirect_uri, challenge
             )
         else:
             answer["error"] = error
-        joint = "&" if "?" in redirect_uri else "?"
-        return f"{redirect_uri}{joint}{urlencode(answer)}"
+        return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(answer)}"
 
     def _redirect_uri(self, pairs: Pairs) -> str:
         asked = dict(pairs)

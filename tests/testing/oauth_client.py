@@ -77,3 +77,18 @@ class Client:
 
 def unknown_token():
     return f"rt-{secrets.token_hex(20)}"
+
+
+def call_api(url, token, times):
+    """Return the status codes of calls over one connection; a child process may do it."""
+    with requests.Session() as http_session:
+        http_session.trust_env = False
+        headers = {"Authorization": f"Bearer {token}"}
+        return [
+            http_session.get(url, headers=headers, timeout=30).status_code
+            for _ in range(times)
+        ]
+
+
+def error_of(response):
+    return response.status_code, response.json()["error"]

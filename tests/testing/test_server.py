@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import http.client
-import json
 import multiprocessing
-import runpy
-import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from oauth_accounts.testing.server import Answer, FakeProvider, main
-from tests.testing.oauth_client import Client
+from oauth_accounts.models import Provider
+from oauth_accounts.testing.server import Answer, FakeProvider
+from tests.testing.oauth_client import Client, call_api
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 THREADS = 20
 PROCESSES = 4
 
@@ -133,6 +128,18 @@ class TestRecords:
         for name in ("issuer", "token_endpoint", "userinfo_endpoint", "api_base_url"):
             assert fields[name].startswith("http://127.0.0.1:")
 
+    def test_public_client_has_no_secret_to_store(self, provider):
+        provider.token_endpoint_auth_method = "none"
+        fields = provider.as_provider_fields()
+        assert fields["token_endpoint_auth_method"] == "none"
+        assert fields["client_secret"] is None
+
+    @pytest.mark.parametrize("method", ["client_secret_basic", "none"])
+    def test_provider_fields_make_a_valid_row(self, provider, method):
+        provider.token_endpoint_auth_method = method
+        row = Provider(slug="fake", **provider.as_provider_fields())
+        row.full_clean(validate_unique=False, validate_constraints=False)
+
 
 class TestScript:
     def test_answers_are_used_up_in_order(self, provider, client):
@@ -209,17 +216,6 @@ class TestScript:
         assert int(response.headers["Content-Length"]) > 0
 
 
-def call_api(url, token, times):
-    """Return the status codes of so many calls over one connection."""
-    with requests.Session() as http_session:
-        http_session.trust_env = False
-        headers = {"Authorization": f"Bearer {token}"}
-        return [
-            http_session.get(url, headers=headers, timeout=30).status_code
-            for _ in range(times)
-        ]
-
-
 class TestManyAtOnce:
     def test_one_of_twenty_refreshes_wins(self, provider):
         _, refresh = provider.issue()
@@ -249,53 +245,3 @@ class TestManyAtOnce:
             processes.close()
             processes.join()
         assert len(provider.requests) == (THREADS + PROCESSES) * 10
-
-
-class TestMain:
-    def test_process_serves_until_it_is_told_to_stop(self):
-        command = [sys.executable, "-m", "oauth_accounts.testing.server", "--port", "0"]
-        with subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, text=True
-        ) as process:
-            address = process.stdout.readline().strip()
-            fields = json.loads(process.stdout.readline())
-            response = requests.get(f"{address}/api/x", timeout=10)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
-        assert fields["issuer"] == address
-        assert response.status_code == 401
-
-    @pytest.mark.parametrize(
-        ("arguments", "lifetime", "rotates"),
-        [([], 3600, True), (["--expires-in", "20", "--no-rotate"], 20, False)],
-    )
-    def test_options_are_obeyed(
-        self, monkeypatch, capsys, arguments, lifetime, rotates
-    ):
-        seen = []
-        monkeypatch.setattr(FakeProvider, "stop", _noting(FakeProvider.stop, seen))
-        monkeypatch.setattr(signal, "sigwait", seen.append)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        main(arguments)
-        ends, provider = seen
-        assert ends == {signal.SIGINT, signal.SIGTERM}
-        assert (provider.expires_in, provider.rotate) == (lifetime, rotates)
-        assert capsys.readouterr().out.startswith("http://127.0.0.1:")
-        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
-
-    def test_module_runs_as_a_script(self, monkeypatch, capsys):
-        name = "oauth_accounts.testing.server"
-        monkeypatch.setattr(sys, "argv", [name])
-        monkeypatch.setattr(signal, "sigwait", lambda ends: signal.SIGTERM)
-        # runpy warns about a module that is imported already.
-        monkeypatch.delitem(sys.modules, name)
-        runpy.run_module(name, run_name="__main__")
-        assert json.loads(capsys.readouterr().out.splitlines()[1])["client_id"]
-
-
-def _noting(method, seen):
-    def wrapper(self):
-        seen.append(self)
-        method(self)
-
-    return wrapper
