@@ -81,6 +81,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 USE_TZ = True
+TIME_ZONE = "UTC"
 
 OAUTH2_PROVIDER = {
     # Named, not derived from the request: it must be the same under any host name.
