@@ -115,14 +115,18 @@ def burn(state: Secret | None) -> AuthorizationAttempt:
     rows = AuthorizationAttempt.objects.using(alias).filter(
         state_hash=hash_value(state.get_value())
     )
-    consume = partial(rows.filter(consumed_at__isnull=True).update, consumed_at=clock.utcnow())
+    consume = partial(
+        rows.filter(consumed_at__isnull=True).update, consumed_at=clock.utcnow()
+    )
     try:
         burned = durable.run(alias, consume)
     except RefreshInTransaction:
         raise AuthorizationError("in_transaction") from None
     if not burned:
         raise InvalidState("state_unknown_or_used")
-    attempt: AuthorizationAttempt = rows.select_related("provider", "user", "account").get()
+    attempt: AuthorizationAttempt = rows.select_related(
+        "provider", "user", "account"
+    ).get()
     return attempt
 
 
@@ -142,9 +146,25 @@ def check(
     Raises InvalidState when it is not this browser's, user's or provider's own attempt,
     AuthorizationDenied for an error response, AuthorizationError for a malformed one.
     """
-    if not browser or not constant_time_compare(
-        hash_value(browser), attempt.browser_hash
-    ):
+    _check_belongs(attempt, slug=slug, user=user, browser=browser)
+    if parameters.malformed:
+        raise AuthorizationError("malformed_response")
+    _check_issuer(parameters.iss, attempt.provider)
+    if parameters.error is not None:
+        known = parameters.error in DENIALS
+        raise AuthorizationDenied(
+            parameters.error if known else "unknown", provider_code=parameters.error
+        )
+    if parameters.code is None:
+        raise AuthorizationError("code_missing")
+    return parameters.code
+
+
+def _check_belongs(
+    attempt: AuthorizationAttempt, *, slug: str, user: Any, browser: str | None
+) -> None:
+    hashed = hash_value(browser or "")
+    if not browser or not constant_time_compare(hashed, attempt.browser_hash):
         raise InvalidState("other_browser")
     if attempt.user_id != user.pk:
         raise InvalidState("other_user")
@@ -155,17 +175,6 @@ def check(
         raise InvalidState("other_provider")
     if not provider.enabled or not attempt.matches(provider):
         raise InvalidState("provider_changed")
-    if parameters.malformed:
-        raise AuthorizationError("malformed_response")
-    _check_issuer(parameters.iss, provider)
-    if parameters.error is not None:
-        known = parameters.error in DENIALS
-        raise AuthorizationDenied(
-            parameters.error if known else "unknown", provider_code=parameters.error
-        )
-    if parameters.code is None:
-        raise AuthorizationError("code_missing")
-    return parameters.code
 
 
 def _check_issuer(iss: str | None, provider: Provider) -> None:

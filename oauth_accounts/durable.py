@@ -66,7 +66,7 @@ def _in_thread(alias: str, work: Callable[[], T], locks: QuerySet[Any] | None) -
         try:
             _probe(alias, locks)
             results.append(work())
-        except BaseException as error:  # handed to the caller, whatever it is
+        except BaseException as error:  # noqa: BLE001  # raised again in the caller
             errors.append(error)
         finally:
             connections.close_all()

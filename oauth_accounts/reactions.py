@@ -9,7 +9,6 @@ UPDATE, one event and, after commit, one signal.
 from __future__ import annotations
 
 import logging
-import random
 import uuid
 from datetime import timedelta
 from functools import partial
@@ -23,7 +22,6 @@ from oauth_accounts.exceptions import (
     ProviderMisconfigured,
     ReauthRequired,
     TokenError,
-    TokenUndecryptable,
 )
 from oauth_accounts.schedule import backoff
 
@@ -36,6 +34,8 @@ logger = logging.getLogger("oauth_accounts")
 
 # A wrong configuration is not mended by asking again soon.
 CONFIGURATION_BACKOFF_SECONDS = 3600.0
+# Nothing was sent, so looking again costs nobody anything.
+CONFIGURATION_RETRY_SECONDS = 300.0
 CLIENT_REFUSED_PAUSE_SECONDS = 900.0
 RATE_LIMIT_PAUSE_SECONDS = 60.0
 CLIENT_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
@@ -90,18 +90,14 @@ def failed(account: ConnectedAccount, lease: uuid.UUID, error: TokenError) -> No
 
 
 def configuration_failed(account: ConnectedAccount, error: TokenError) -> None:
-    """Record that no call could be made at all."""
+    """
+    Record that no call could be made at all.
+
+    An undecryptable row is not marked: it recovers as it is when the key returns.
+    """
     account.provider.refresh_statistics.record("failure", error.code)
     if error.code == "provider_changed":
         disable(account, "provider_changed")
-        return
-    # An undecryptable row is not marked: it recovers as it is when the key returns.
-    wait = timedelta(seconds=CONFIGURATION_BACKOFF_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311
-    if isinstance(error, TokenUndecryptable):
-        wait = timedelta(seconds=backoff(3))
-    _rows(account).filter(generation=account.generation, lease__isnull=True).filter(
-        status=account.Status.ACTIVE
-    ).update(refresh_due_at=clock.utcnow() + wait)
 
 
 def _pause_provider(account: ConnectedAccount, code: str) -> None:
@@ -136,7 +132,7 @@ def _postpone(
     }
     if not keep:
         values |= {"lease": None, "lease_until": None}
-    rows = _rows(account).filter(lease=lease, status=account.Status.ACTIVE)
+    rows = account.stored_row().filter(lease=lease, status=account.Status.ACTIVE)
     first = account.failure_count == 0 and count
     if rows.update(**values) and first:
         account.record_event("refresh_failed", error.code)
@@ -150,13 +146,20 @@ def require_reauth(
 
     reason: one of the reasons of `needs_reauth`. lease: of the failed refresh, if any.
     """
-    rows = _rows(account).filter(
+    rows = account.stored_row().filter(
         generation=account.generation, status=account.Status.ACTIVE
     )
     if lease is not None:
         rows = rows.filter(lease=lease)
     changed = _change_state(
-        account, rows, account.Status.NEEDS_REAUTH, reason, "reauth_required"
+        account,
+        rows,
+        "reauth_required",
+        status=account.Status.NEEDS_REAUTH,
+        status_reason=reason,
+        lease=None,
+        lease_until=None,
+        attempt_started_at=None,
     )
     if changed:
         announce(account, signals.reauth_required, reason=reason)
@@ -165,35 +168,30 @@ def require_reauth(
 
 def disable(account: ConnectedAccount, reason: str, actor: Any = None) -> bool:
     """Stop using the account until it is enabled; its tokens are kept."""
-    rows = _rows(account).exclude(
+    rows = account.stored_row().exclude(
         status__in=(account.Status.REVOKED, account.Status.DISABLED)
     )
+    # The lease stays: a refresh that is under way may still store what it gets.
     return _change_state(
-        account, rows, account.Status.DISABLED, reason, "disabled", actor
+        account,
+        rows,
+        "disabled",
+        actor,
+        status=account.Status.DISABLED,
+        status_reason=reason,
     )
 
 
 def _change_state(
-    account: ConnectedAccount,
-    rows: Any,
-    status: str,
-    reason: str,
-    kind: str,
-    actor: Any = None,
+    account: ConnectedAccount, rows: Any, kind: str, actor: Any = None, **values: Any
 ) -> bool:
     with transaction.atomic(using=account.write_alias):
-        changed = rows.update(
-            status=status,
-            status_reason=reason,
-            refresh_due_at=None,
-            lease=None,
-            lease_until=None,
-            attempt_started_at=None,
-        )
+        changed = rows.update(refresh_due_at=None, **values)
         if changed:
-            account.record_event(kind, reason, actor)
+            account.record_event(kind, values["status_reason"], actor)
     if changed:
-        account.status, account.status_reason = status, reason
+        for name, value in values.items():
+            setattr(account, name, value)
     return bool(changed)
 
 
@@ -203,8 +201,8 @@ def keep_for_revocation(account: ConnectedAccount, values: dict[str, Any]) -> No
 
     Revoking them after a reconnect could end the new grant along with the old one.
     """
-    current = _rows(account).values_list("status", flat=True).first()
-    if current in (account.Status.ACTIVE, account.Status.NEEDS_REAUTH):
+    current = account.stored_row().values_list("status", flat=True).first()
+    if current not in (None, account.Status.REVOKED):
         return
     tokens = {
         "account_key": account.pk,
@@ -224,7 +222,3 @@ def announce(account: ConnectedAccount, signal: Signal, **arguments: Any) -> Non
     """Send a signal after commit; a receiver that raises is logged and harms nothing."""
     send = partial(signal.send_robust, type(account), account=account, **arguments)
     transaction.on_commit(send, using=account.write_alias)
-
-
-def _rows(account: ConnectedAccount) -> Any:
-    return type(account)._base_manager.using(account.write_alias).filter(pk=account.pk)

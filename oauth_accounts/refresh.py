@@ -9,18 +9,16 @@ is one UPDATE, fenced by lease and generation; whatever can fail comes later.
 from __future__ import annotations
 
 import time
-import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import InterfaceError, OperationalError, connections
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Value, When
 
-from oauth_accounts import clock, durable, reactions
-from oauth_accounts.clock import DatabaseNow
-from oauth_accounts.conf import LEASE_SECONDS
+from oauth_accounts import clock, durable, lease, reactions
 from oauth_accounts.exceptions import (
     ProviderMisconfigured,
     ProviderUnavailable,
@@ -28,6 +26,7 @@ from oauth_accounts.exceptions import (
     TokenError,
     TokenUndecryptable,
 )
+from oauth_accounts.lease import Claim
 from oauth_accounts.schedule import is_fresh
 
 if TYPE_CHECKING:
@@ -38,20 +37,8 @@ if TYPE_CHECKING:
 # How long a caller waits for somebody else's refresh, which is bounded by the HTTP deadline.
 WAIT_SECONDS = 20.0
 POLL_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
-    """The right to refresh one account once."""
-
-    lease: uuid.UUID
-    """Names the holder; every write is fenced by it."""
-
-    generation: int
-    """Of the tokens that are going to be used."""
-
-    deadline: float
-    """Monotonic seconds until which the lease is ours."""
+# How far this process's clock may be behind the database's before claims come late.
+CLOCK_SKEW = timedelta(seconds=1)
 
 
 def obtain(account: ConnectedAccount, min_validity: float) -> None:
@@ -66,7 +53,7 @@ def obtain(account: ConnectedAccount, min_validity: float) -> None:
 
 def refresh(account: ConnectedAccount) -> None:
     """Refresh now, or join a refresh that is under way. Raises TokenError."""
-    _apart(account, partial(_refresh_once, account, account.generation))
+    _apart(account, partial(_refresh, account))
 
 
 def replace_rejected(account: ConnectedAccount, rejected: Secret) -> bool:
@@ -81,9 +68,8 @@ def replace_rejected(account: ConnectedAccount, rejected: Secret) -> bool:
     return account.reveal("access_token") != rejected
 
 
-def _apart(account: ConnectedAccount, work: Any) -> None:
-    rows = type(account)._base_manager.filter(pk=account.pk)
-    durable.run(account.write_alias, work, locks=rows)
+def _apart(account: ConnectedAccount, work: Callable[[], None]) -> None:
+    durable.run(account.write_alias, work, locks=account.stored_row())
 
 
 def _obtain(account: ConnectedAccount, min_validity: float) -> None:
@@ -92,49 +78,59 @@ def _obtain(account: ConnectedAccount, min_validity: float) -> None:
         account.require_usable()
         return
     try:
-        _refresh_once(account, account.generation, reload=False)
+        _refresh_once(account, account.generation, content_with_valid=True)
     except (ProviderUnavailable, ProviderMisconfigured):
         if account.status != account.Status.ACTIVE or not is_fresh(account, 0):
             raise
 
 
+def _refresh(account: ConnectedAccount) -> None:
+    seen = account.generation
+    account.reload()
+    _refresh_once(account, seen, content_with_valid=False)
+
+
 def _refresh_once(
-    account: ConnectedAccount, seen: int, *, reload: bool = True
+    account: ConnectedAccount, seen: int, *, content_with_valid: bool
 ) -> None:
-    """Return when the generation is past the seen one, by our refresh or a sibling's."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    polls = iter(POLL_SECONDS)
-    pause = 0.0
-    while True:
-        if reload:
-            account.reload()
-        reload = True
-        if account.generation != seen:
-            account.require_usable()
-            return
+    """
+    Return when the generation is past the seen one, by our refresh or a sibling's.
+
+    content_with_valid: also return while somebody else refreshes and the token is valid.
+    """
+    started = time.monotonic()
+    for pause in chain(POLL_SECONDS, repeat(POLL_SECONDS[-1])):
         account.require_usable()
+        if account.generation != seen:
+            return
         require_refreshable(account)
-        if claim := take(account):
+        if _looks_free(account) and (claim := lease.take(account)):
             perform(account, claim)
             return
-        if is_fresh(account, 0):
-            # Somebody refreshes; until that is done, what is there is still valid.
+        if content_with_valid and is_fresh(account, 0):
             return
-        _raise_if_hopeless(account, deadline)
-        pause = next(polls, pause)
+        _raise_if_hopeless(account, time.monotonic() - started)
         time.sleep(pause)
+        account.reload()
 
 
-def _raise_if_hopeless(account: ConnectedAccount, deadline: float) -> None:
-    account.reload()
-    left = (account.lease_until or clock.utcnow()) - clock.utcnow()
+def _looks_free(account: ConnectedAccount) -> bool:
+    """Say whether a claim is worth a write; only the database's clock decides."""
+    until = account.lease_until
+    return (
+        account.lease is None or until is None or until <= clock.utcnow() + CLOCK_SKEW
+    )
+
+
+def _raise_if_hopeless(account: ConnectedAccount, waited: float) -> None:
     unknown = account.status_reason == "outcome_unknown"
     if unknown and account.lease and account.attempt_started_at is None:
         # The lease is kept to its end on purpose, so nobody is at work on it now.
+        left = (account.lease_until or clock.utcnow()) - clock.utcnow()
         raise ProviderUnavailable(
             "outcome_unknown", retry_after=max(1.0, left.total_seconds())
         )
-    if time.monotonic() > deadline:
+    if waited > WAIT_SECONDS:
         raise ProviderUnavailable("refresh_in_progress", retry_after=5)
 
 
@@ -155,65 +151,6 @@ def require_refreshable(account: ConnectedAccount) -> None:
         raise ReauthRequired("refresh_token_expired")
 
 
-def take(account: ConnectedAccount) -> Claim | None:
-    """Claim the account as it was last read; None when somebody else holds it."""
-    lease = uuid.uuid4()
-    started = time.monotonic()
-    rows = _rows(account).filter(
-        generation=account.generation, status=account.Status.ACTIVE
-    )
-    claimed = rows.filter(Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow()))
-    if not claimed.update(**_armed(), lease=lease):
-        return None
-    return Claim(
-        lease=lease,
-        generation=account.generation,
-        deadline=started + LEASE_SECONDS,
-    )
-
-
-def rearm(account: ConnectedAccount, lease: uuid.UUID) -> Claim | None:
-    """Renew the lease of a batch just before this row's call; None when it was lost."""
-    started = time.monotonic()
-    held = _rows(account).filter(
-        lease=lease,
-        generation=account.generation,
-        status=account.Status.ACTIVE,
-        lease_until__gt=DatabaseNow(),
-    )
-    if not held.update(**_armed()):
-        return None
-    return Claim(
-        lease=lease,
-        generation=account.generation,
-        deadline=started + LEASE_SECONDS,
-    )
-
-
-def _armed() -> dict[str, Any]:
-    """
-    Values that say a call is about to be made.
-
-    An attempt that was started and never finished had an unknown outcome. The reason comes
-    first: MySQL evaluates assignments from left to right.
-    """
-    return {
-        "status_reason": Case(
-            When(attempt_started_at__isnull=False, then=Value("outcome_unknown")),
-            default=F("status_reason"),
-        ),
-        "attempt_started_at": DatabaseNow(),
-        "lease_until": DatabaseNow() + timedelta(seconds=LEASE_SECONDS),
-    }
-
-
-def release(account: ConnectedAccount, lease: uuid.UUID) -> None:
-    """Give a claim back whose call was never made."""
-    _rows(account).filter(lease=lease).update(
-        lease=None, lease_until=None, attempt_started_at=None
-    )
-
-
 def perform(account: ConnectedAccount, claim: Claim) -> None:
     """
     Call the provider once and store what it answers.
@@ -224,12 +161,12 @@ def perform(account: ConnectedAccount, claim: Claim) -> None:
         refresh_token = account.reveal("refresh_token")
         client = account.provider.oauth_client()
     except (TokenUndecryptable, ProviderMisconfigured) as error:
-        release(account, claim.lease)
+        lease.release(account, claim.lease, reactions.CONFIGURATION_RETRY_SECONDS)
         reactions.configuration_failed(account, error)
         raise
-    assert refresh_token is not None  # require_refreshable() saw it
     try:
-        tokens = client.refresh(refresh_token)
+        # require_refreshable() has seen that there is one.
+        tokens = client.refresh(cast("Secret", refresh_token))
     except TokenError as error:
         failure = error
     else:
@@ -279,13 +216,18 @@ def store(account: ConnectedAccount, claim: Claim, tokens: TokenSet) -> None:
     reactions.succeeded(account, scopes_before, failures_before)
 
 
-def _write(
-    account: ConnectedAccount, claim: Claim, values: dict[str, Any]
-) -> bool:
+def _write(account: ConnectedAccount, claim: Claim, values: dict[str, Any]) -> bool:
     """Write until the database answers: a rotated token exists nowhere but here."""
-    rows = _rows(account).filter(lease=claim.lease, generation=claim.generation)
+    rows = account.stored_row().filter(lease=claim.lease, generation=claim.generation)
     values = {
         **values,
+        # A refresh of an account that was disabled meanwhile keeps its tokens alive, and
+        # leaves its state alone.
+        "status_reason": Case(
+            When(status="active", then=Value(values["status_reason"])),
+            default=F("status_reason"),
+        ),
+        "refresh_due_at": lease.while_active(values["refresh_due_at"]),
         "generation": F("generation") + 1,
         "lease": None,
         "lease_until": None,
@@ -310,9 +252,5 @@ def _write(
 def _is_ours(account: ConnectedAccount, values: dict[str, Any]) -> bool:
     """Say whether a write whose confirmation was lost did arrive."""
     names = [n for n in ("access_token", "refresh_token") if n in values]
-    stored = _rows(account).values(*names).first()
+    stored = account.stored_row().values(*names).first()
     return stored == {name: values[name] for name in names}
-
-
-def _rows(account: ConnectedAccount) -> Any:
-    return type(account)._base_manager.using(account.write_alias).filter(pk=account.pk)

@@ -63,9 +63,8 @@ def _stop(account: ConnectedAccount, reason: str) -> dict[str, Any]:
             "token_secret": None,
             "id_token": None,
         }
-        rows = type(account)._base_manager.using(account.write_alias)
         # A refresh that stores between the read and this write moves the generation.
-        seen = rows.filter(pk=account.pk, generation=account.generation)
+        seen = account.stored_row().filter(generation=account.generation)
         if seen.update(**values, generation=F("generation") + 1):
             account.reload()
             return tokens

@@ -40,7 +40,9 @@ def is_fresh(account: ConnectedAccount, min_validity: float) -> bool:
 
 def expiry(tokens: TokenSet, default_lifetime: int | None) -> datetime | None:
     """Return when the access token expires, counted from the sending of the request."""
-    expires_in = tokens.expires_in if tokens.expires_in is not None else default_lifetime
+    expires_in = (
+        tokens.expires_in if tokens.expires_in is not None else default_lifetime
+    )
     if expires_in is None:
         return None
     seconds = expires_in if expires_in > 0 else MIN_LIFETIME_SECONDS

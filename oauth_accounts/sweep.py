@@ -12,14 +12,17 @@ from datetime import timedelta
 from django.db import connection, connections, router
 from django.db.models import Q
 
-from oauth_accounts import clock, reactions, refresh
+from oauth_accounts import clock, refresh
+from oauth_accounts import lease as leases
 from oauth_accounts.clock import DatabaseNow
-from oauth_accounts.conf import LEASE_SECONDS, conf
+from oauth_accounts.conf import LEASE_SECONDS
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import ConnectedAccount, Provider
 
 BATCH_SIZE = 100
 CONCURRENCY = 8
+# When a due account cannot be refreshed now, and nothing was sent.
+REFUSED_RETRY_SECONDS = 60.0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -68,14 +71,18 @@ def count_due(provider: str | None = None) -> int:
     return sum(_due(found).count() for found in _providers(provider))
 
 
-def claim_due(provider: Provider, limit: int = BATCH_SIZE) -> tuple[uuid.UUID, list[uuid.UUID]]:
+def claim_due(
+    provider: Provider, limit: int = BATCH_SIZE
+) -> tuple[uuid.UUID, list[uuid.UUID]]:
     """
     Lease the accounts of a provider that are due and return the lease and their keys.
 
     limit: rows at most; no more than can be sent well within the lease.
     """
     lease = uuid.uuid4()
-    keys = list(_due(provider).order_by("refresh_due_at").values_list("pk", flat=True)[:limit])
+    keys = list(
+        _due(provider).order_by("refresh_due_at").values_list("pk", flat=True)[:limit]
+    )
     if not keys:
         return lease, []
     rows = _due(provider).filter(pk__in=keys)
@@ -169,9 +176,9 @@ def _refresh_or_release(account: ConnectedAccount, lease: uuid.UUID) -> str:
     try:
         refresh.require_refreshable(account)
     except OAuthAccountsError:
-        refresh.release(account, lease)
+        leases.release(account, lease, REFUSED_RETRY_SECONDS)
         raise
-    claim = refresh.rearm(account, lease)
+    claim = leases.rearm(account, lease)
     if claim is None:
         return "skipped"
     refresh.perform(account, claim)

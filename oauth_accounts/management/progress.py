@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 WIDTH = 30
 
@@ -20,7 +20,7 @@ class Progress:
         self.total = total
         self.active = bool(total) and stream.isatty()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def show(self, done: int) -> None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from oauth_accounts import clock, fields, keyring, refresh, revoke, schedule
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured, ReauthRequired
-from oauth_accounts.fields import Secret, SealedTextField
+from oauth_accounts.fields import SealedTextField, Secret
 from oauth_accounts.models.provider import Provider
 from oauth_accounts.models.querysets import ConnectedAccountQuerySet
 from oauth_accounts.models.token_columns import SEALED_FIELDS, token_columns
@@ -229,7 +229,9 @@ class ConnectedAccount(models.Model):
         value = getattr(self, name)
         if value is None or isinstance(value, Secret):
             return value
-        context = self._place(name) if not provider_known else self.sealing_context(name)
+        context = (
+            self._place(name) if not provider_known else self.sealing_context(name)
+        )
         try:
             return fields.reveal(value, context, provider_known=provider_known)
         except fields.WrongContext as error:
@@ -249,6 +251,11 @@ class ConnectedAccount(models.Model):
     def write_alias(self) -> str:
         """Database that this row is written to."""
         return router.db_for_write(type(self), instance=self)
+
+    def stored_row(self) -> models.QuerySet[ConnectedAccount]:
+        """Return the query for this row where it is written, whatever its state."""
+        rows = type(self)._base_manager.using(self.write_alias)
+        return rows.filter(pk=self.pk)
 
     def reload(self) -> None:
         """Read tokens and state again; raises ReauthRequired when the row is gone."""

@@ -92,7 +92,9 @@ class AuthorizationAttempt(models.Model):
 
     def reveal(self, field_name: str) -> Secret:
         """Decrypt a sealed column; raises TokenUndecryptable."""
-        return fields.reveal(getattr(self, field_name), self.sealing_context(field_name))
+        return fields.reveal(
+            getattr(self, field_name), self.sealing_context(field_name)
+        )
 
     def matches(self, provider: Provider) -> bool:
         """Say whether the provider is still the one that the attempt was started at."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
@@ -222,5 +222,3 @@ class PendingRevocation(models.Model):
         self.due_at, self.last_error = until, error
         self.lease = self.lease_until = None
         self.save(update_fields=["due_at", "last_error", "lease", "lease_until"])
-
-

@@ -15,13 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from oauth_accounts import clock, fields
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured
-from oauth_accounts.fields import Secret, SealedTextField
+from oauth_accounts.fields import SealedTextField, Secret
+from oauth_accounts.protocol.client import ClientConfig, OAuth2Client
 from oauth_accounts.validators import (
     validate_endpoint,
     validate_parameters,
     validate_scopes,
 )
-from oauth_accounts.protocol.client import ClientConfig, OAuth2Client
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -151,7 +151,9 @@ class Provider(models.Model):
     userinfo_endpoint = _endpoint(_("userinfo endpoint"))
     jwks_uri = _endpoint(_("JWKS URI"))
     device_authorization_endpoint = _endpoint(_("device authorization endpoint"))
-    pushed_authorization_request_endpoint = _endpoint(_("pushed authorization request endpoint"))
+    pushed_authorization_request_endpoint = _endpoint(
+        _("pushed authorization request endpoint")
+    )
     api_base_url = _endpoint(_("API base URL"))
 
     uid_path = models.CharField(
@@ -178,9 +180,18 @@ class Provider(models.Model):
     refresh_params = _parameters(_("refresh parameters"))
     quirk = models.CharField(_("quirk"), max_length=64, blank=True)
 
-    default_lifetime = _optional_number(_("default lifetime"), _("Seconds a token lives when the provider does not say."))
-    refresh_margin = _optional_number(_("refresh margin"), _("Seconds before expiry; empty means the project's setting."))
-    keepalive_interval = _optional_number(_("keep-alive interval"), _("Seconds after which an idle refresh token is used once."))
+    default_lifetime = _optional_number(
+        _("default lifetime"),
+        _("Seconds a token lives when the provider does not say."),
+    )
+    refresh_margin = _optional_number(
+        _("refresh margin"),
+        _("Seconds before expiry; empty means the project's setting."),
+    )
+    keepalive_interval = _optional_number(
+        _("keep-alive interval"),
+        _("Seconds after which an idle refresh token is used once."),
+    )
     max_refreshes_per_minute = _optional_number(_("refreshes per minute"))
     exclusive_subjects = models.BooleanField(
         _("one owner per account"),
@@ -357,4 +368,6 @@ def missing_configuration(provider: Provider) -> list[str]:
         Provider.ClientAuth.POST,
     }:
         needed.append("client_secret")
-    return [name for name in (*needed, "userinfo_endpoint") if not getattr(provider, name)]
+    return [
+        name for name in (*needed, "userinfo_endpoint") if not getattr(provider, name)
+    ]

@@ -47,9 +47,10 @@ def sync_providers_of_settings(
     sender: Any, using: str, apps: Any, **kwargs: Any
 ) -> None:
     """Write OAUTH_ACCOUNTS_PROVIDERS to rows once their table is as the code wants it."""
-    if sender.name == "oauth_accounts" and conf.OAUTH_ACCOUNTS_PROVIDERS:
-        if router.allow_migrate_model(using, Provider) and _is_current(apps):
-            sync_providers(using=using)
+    if sender.name != "oauth_accounts" or not conf.OAUTH_ACCOUNTS_PROVIDERS:
+        return
+    if router.allow_migrate_model(using, Provider) and _is_current(apps):
+        sync_providers(using=using)
 
 
 def _is_current(apps: Any) -> bool:

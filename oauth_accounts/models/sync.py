@@ -105,9 +105,7 @@ def _plan(
     return provider, Change(slug=slug, action=action, fields=differing)
 
 
-def _apply(
-    provider: Provider, slug: str, values: Mapping[str, Any]
-) -> tuple[str, ...]:
+def _apply(provider: Provider, slug: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     """Set every configurable column, to its default where settings say nothing."""
     allowed = {
         field.name: field

@@ -36,7 +36,11 @@ def token_columns(account: ConnectedAccount, tokens: TokenSet) -> dict[str, Any]
     )
     if tokens.scopes is not None:
         columns["scopes"] = list(tokens.scopes)
-    return {**columns, **_success(account, tokens, columns), **_resealed(account, columns)}
+    return {
+        **columns,
+        **_success(account, tokens, columns),
+        **_resealed(account, columns),
+    }
 
 
 def _success(

@@ -147,7 +147,4 @@ def _seconds_until(date: str) -> int:
         return -1
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    try:
-        return int((moment - utcnow()).total_seconds())
-    except OverflowError:
-        return -1
+    return int((moment - utcnow()).total_seconds())

@@ -139,9 +139,12 @@ def _read_bounded(response: requests.Response) -> None:
     try:
         if encoding != "identity":
             raise AnswerRefused("encoded answer")
-        body = response.raw.read(MAX_BODY + 1, decode_content=False)
-        if len(body) > MAX_BODY:
-            raise AnswerRefused("answer too large")
+        body = b""
+        # To the end: only the read that finds nothing notices that something is missing.
+        while part := response.raw.read(MAX_BODY + 1, decode_content=False):
+            body += part
+            if len(body) > MAX_BODY:
+                raise AnswerRefused("answer too large")
         # requests offers no other way to hand over a body that was read with a limit.
         response._content = body
         response._content_consumed = True  # type: ignore[attr-defined]

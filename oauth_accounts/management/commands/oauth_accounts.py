@@ -45,7 +45,9 @@ class Command(BaseCommand):
         refresh.set_defaults(run=self.refresh)
 
     def _add_status(self, actions: Any) -> None:
-        status = actions.add_parser("status", help="Show what lives and what is broken.")
+        status = actions.add_parser(
+            "status", help="Show what lives and what is broken."
+        )
         status.set_defaults(run=self.status)
 
     def _add_provider(self, actions: Any) -> None:
@@ -211,5 +213,7 @@ def _state_of(provider: Provider) -> str:
     if missing := missing_configuration(provider):
         return f"incomplete, lacks {', '.join(missing)}"
     if provider.is_paused():
-        return f"paused ({provider.pause_reason}) until {provider.paused_until:%H:%M} UTC"
+        return (
+            f"paused ({provider.pause_reason}) until {provider.paused_until:%H:%M} UTC"
+        )
     return "enabled"

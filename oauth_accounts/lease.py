@@ -1,0 +1,104 @@
+"""The right to refresh one account: a conditional UPDATE, so it holds on every database."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Case, F, Q, Value, When
+
+from oauth_accounts import clock
+from oauth_accounts.clock import DatabaseNow
+from oauth_accounts.conf import LEASE_SECONDS
+
+if TYPE_CHECKING:
+    from oauth_accounts.models import ConnectedAccount
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """The right to refresh one account once."""
+
+    lease: uuid.UUID
+    """Names the holder; every write is fenced by it."""
+
+    generation: int
+    """Of the tokens that are going to be used."""
+
+    deadline: float
+    """Monotonic seconds until which the lease is ours."""
+
+
+def take(account: ConnectedAccount) -> Claim | None:
+    """Claim the account as it was last read; None when somebody else holds it."""
+    lease = uuid.uuid4()
+    started = time.monotonic()
+    rows = account.stored_row().filter(
+        generation=account.generation, status=account.Status.ACTIVE
+    )
+    claimed = rows.filter(Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow()))
+    if not claimed.update(**_armed(), lease=lease):
+        return None
+    return Claim(
+        lease=lease,
+        generation=account.generation,
+        deadline=started + LEASE_SECONDS,
+    )
+
+
+def rearm(account: ConnectedAccount, lease: uuid.UUID) -> Claim | None:
+    """Renew the lease of a batch just before this row's call; None when it was lost."""
+    started = time.monotonic()
+    held = account.stored_row().filter(
+        lease=lease,
+        generation=account.generation,
+        status=account.Status.ACTIVE,
+        lease_until__gt=DatabaseNow(),
+    )
+    if not held.update(**_armed()):
+        return None
+    return Claim(
+        lease=lease,
+        generation=account.generation,
+        deadline=started + LEASE_SECONDS,
+    )
+
+
+def _armed() -> dict[str, Any]:
+    """
+    Values that say a call is about to be made.
+
+    An attempt that was started and never finished had an unknown outcome. The reason comes
+    first: MySQL evaluates assignments from left to right.
+    """
+    return {
+        "status_reason": Case(
+            When(attempt_started_at__isnull=False, then=Value("outcome_unknown")),
+            default=F("status_reason"),
+        ),
+        "attempt_started_at": DatabaseNow(),
+        "lease_until": DatabaseNow() + timedelta(seconds=LEASE_SECONDS),
+    }
+
+
+def release(account: ConnectedAccount, lease: uuid.UUID, retry_in: float) -> None:
+    """
+    Give a claim back whose call was never made.
+
+    retry_in: seconds until the sweep looks again, or it would claim the row for ever.
+    """
+    later = clock.utcnow() + timedelta(seconds=retry_in)
+    account.stored_row().filter(lease=lease).update(
+        lease=None,
+        lease_until=None,
+        attempt_started_at=None,
+        refresh_due_at=while_active(later),
+    )
+
+
+def while_active(moment: datetime | None) -> Case:
+    """Return a due date that is written to active accounts only."""
+    return Case(When(status="active", then=Value(moment)), default=None)
