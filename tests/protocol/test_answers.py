@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oauth_accounts.clock import utcnow
+from oauth_accounts.exceptions import (
+    ProviderMisconfigured,
+    ProviderUnavailable,
+    ReauthRequired,
+)
+from oauth_accounts.protocol.answers import (
+    Answer,
+    failure_of,
+    parse_retry_after,
+    read_object,
+)
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def failure(
+    status: int, document: Any = None, *, body: bytes | None = None, after=None
+):
+    content = json.dumps(document).encode() if body is None else body
+    return failure_of(
+        Answer(status=status, body=content, sent_at=NOW, retry_after=after)
+    )
+
+
+class TestFailures:
+    @pytest.mark.parametrize("status", [200, 400, 401, 403, 429, 500, 503])
+    @pytest.mark.parametrize(
+        ("code", "error"),
+        [
+            ("invalid_grant", ReauthRequired),
+            ("invalid_client", ProviderMisconfigured),
+            ("unauthorized_client", ProviderMisconfigured),
+            ("invalid_scope", ProviderMisconfigured),
+            ("invalid_request", ProviderMisconfigured),
+            ("unsupported_grant_type", ProviderMisconfigured),
+        ],
+    )
+    def test_e11_e12_e13_the_code_decides_whatever_the_status(
+        self, status, code, error
+    ):
+        found = failure(status, {"error": code, "access_token": "at"})
+        assert type(found) is error
+        assert found.code == code
+        assert found.provider_code == code
+
+    @pytest.mark.parametrize("status", [200, 400, 401, 503])
+    @pytest.mark.parametrize("code", ["temporarily_unavailable", "server_error"])
+    def test_e9_temporary_codes(self, status, code):
+        found = failure(status, {"error": code}, after=30)
+        assert type(found) is ProviderUnavailable
+        assert (found.code, found.retry_after) == (code, 30)
+
+    @pytest.mark.parametrize(
+        ("status", "document", "error", "code"),
+        [
+            (429, None, ProviderUnavailable, "rate_limited"),
+            (429, {"error": "too_many"}, ProviderUnavailable, "rate_limited"),
+            (
+                429,
+                {"error": "temporarily_unavailable"},
+                ProviderUnavailable,
+                "rate_limited",
+            ),
+            (401, None, ProviderMisconfigured, "invalid_client"),
+            (401, {"error": "Unauthorized"}, ProviderMisconfigured, "invalid_client"),
+            (500, None, ProviderUnavailable, "server_error"),
+            (500, {"access_token": "at"}, ProviderUnavailable, "server_error"),
+            (404, None, ProviderUnavailable, "server_error"),
+            (400, {"message": "no"}, ProviderUnavailable, "server_error"),
+            (201, {"access_token": "at"}, ProviderUnavailable, "server_error"),
+            (204, None, ProviderUnavailable, "server_error"),
+            (400, {"error": "bad_thing"}, ProviderUnavailable, "unknown_error"),
+            (500, {"error": "bad_thing"}, ProviderUnavailable, "unknown_error"),
+            (302, {"access_token": "at"}, ProviderMisconfigured, "redirect_refused"),
+            (
+                307,
+                {"error": "invalid_grant"},
+                ProviderMisconfigured,
+                "redirect_refused",
+            ),
+        ],
+    )
+    def test_a3_5_otherwise_the_status_does(self, status, document, error, code):
+        found = failure(status, document)
+        assert type(found) is error
+        assert found.code == code
+
+    def test_html_is_a_server_error(self):
+        assert failure(502, body=b"<html>").code == "server_error"
+
+    @pytest.mark.parametrize("value", [{}, {"message": "x"}, [], True, 5])
+    def test_a3_9_an_error_that_is_no_string_is_an_error(self, value):
+        found = failure(200, {"error": value, "access_token": "at"})
+        assert (found.code, found.provider_code) == ("unknown_error", "unknown")
+
+    @pytest.mark.parametrize("value", [None, "", False])
+    def test_an_empty_error_is_none(self, value):
+        assert failure(200, {"error": value, "access_token": "at"}) is None
+
+    def test_success(self):
+        assert failure(200, {"access_token": "at"}) is None
+        assert failure(200, body=b"<html>") is None
+
+    def test_d11_provider_text_gets_nowhere(self):
+        found = failure(
+            400,
+            {"error": "s3cret <b>", "error_description": "s3cret", "error_uri": "s"},
+        )
+        assert found.provider_code == "unknown"
+        assert "s3cret" not in f"{found!s} {found!r} {vars(found)}"
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize(
+        ("header", "seconds"),
+        [
+            (None, None),
+            ("30", 30),
+            ("0", 1),
+            ("86401", 86_400),
+            ("1000000000", 86_400),
+            ("9" * 64, 86_400),
+            ("9" * 65, None),
+            ("-5", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+            ("5, 10", None),
+            ("٣٠", None),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", None),
+            ("Wed, 21 Oct 2015 07:28:00 -0000", None),
+            ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
+            ("Wed, 99 Foo 9999 99:99:99 GMT", None),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+            ("Fri, 31 Dec 9999 23:59:59 -2359", 86_400),
+            ("Mon, 01 Jan 0001 00:00:00 +2359", None),
+        ],
+    )
+    def test_e10_seconds_dates_and_junk(self, header, seconds):
+        assert parse_retry_after(header) == seconds
+
+    def test_e10_a_date_ahead(self):
+        date = format_datetime(utcnow() + timedelta(seconds=100), usegmt=True)
+        assert 95 <= parse_retry_after(date) <= 100
+
+    @given(st.text(max_size=70))
+    def test_any_text(self, header):
+        seconds = parse_retry_after(header)
+        assert seconds is None or 1 <= seconds <= 86_400
+
+
+class TestObjects:
+    def test_names_that_come_twice_are_refused(self):
+        assert read_object(b'{"sub": "a", "sub": "b"}') is None
+
+    def test_numbers_without_end_are_cut(self):
+        body = b'{"a": ' + b"9" * 10_000 + b', "b": NaN, "c": -' + b"9" * 30 + b"}"
+        assert read_object(body) == {"a": 10**18, "b": None, "c": -(10**18)}
