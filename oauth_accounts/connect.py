@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from django.db import router
 from django.http import HttpRequest
@@ -31,6 +31,9 @@ from oauth_accounts.models import (
 from oauth_accounts.models.provider import missing_configuration
 from oauth_accounts.protocol.client import new_code_verifier
 from oauth_accounts.protocol.tokens import TokenSet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 # Attempts that one browser may have open; the oldest give way.
 MAX_OPEN_ATTEMPTS = 10
@@ -87,7 +90,7 @@ def start(
         state_hash=callback.hash_value(state.get_value()),
         browser_hash=callback.hash_value(browser_value.get_value()),
         code_verifier=verifier,
-        user=request.user,
+        user=cast("User", request.user),  # the view has sent others to the log-in page
         owner=account.owner if account else conf.OAUTH_ACCOUNTS_GET_OWNER(request),
         provider=provider,
         account=account,
@@ -181,7 +184,7 @@ def _record_rejection(
         provider=provider,
         account=account,
         account_key=account.pk if account else None,
-        actor=user,  # type: ignore[misc]
+        actor=user,
     )
 
 

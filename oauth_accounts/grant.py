@@ -31,7 +31,7 @@ def discard(
             return
     unsaved = ConnectedAccount(provider=provider)
     sealed = unsaved.token_values(tokens)
-    provider.pending_revocations.create(  # type: ignore[attr-defined]
+    provider.pending_revocations.create(
         account_key=unsaved.pk,
         access_token=sealed.get("access_token"),
         refresh_token=sealed.get("refresh_token"),

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from oauth_accounts import revoke
 from oauth_accounts.clock import DatabaseNow
@@ -41,7 +41,7 @@ def count_due() -> int:
     return _due().count()
 
 
-def _due():  # type: ignore[no-untyped-def]
+def _due() -> QuerySet[PendingRevocation]:
     free = Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow())
     return PendingRevocation.objects.filter(free, due_at__lte=DatabaseNow())
 

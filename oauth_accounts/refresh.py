@@ -253,4 +253,4 @@ def _is_ours(account: ConnectedAccount, values: dict[str, Any]) -> bool:
     """Say whether a write whose confirmation was lost did arrive."""
     names = [n for n in ("access_token", "refresh_token") if n in values]
     stored = account.stored_row().values(*names).first()
-    return stored == {name: values[name] for name in names}
+    return bool(stored == {name: values[name] for name in names})

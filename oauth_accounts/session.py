@@ -50,7 +50,7 @@ class AccountSession(GuardedSession):
         self.base_url = account.api_base_url or account.provider.api_base_url
         self._origins = {_origin(url) for url in (self.base_url, *hosts) if url}
 
-    def request(  # type: ignore[override]
+    def request(
         self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any
     ) -> requests.Response:
         """

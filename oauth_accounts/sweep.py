@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from queue import Empty, SimpleQueue
+from typing import Literal
 
-from django.db import connection, connections, router
-from django.db.models import Q
+from django.db import connections, router
+from django.db.models import Q, QuerySet
 
 from oauth_accounts import clock, refresh
 from oauth_accounts import lease as leases
@@ -25,6 +29,9 @@ CONCURRENCY = 8
 REFUSED_RETRY_SECONDS = 60.0
 
 
+Outcome = Literal["refreshed", "failed", "skipped"]
+
+
 @dataclass(kw_only=True, slots=True)
 class Result:
     """What one sweep did, in accounts."""
@@ -36,7 +43,11 @@ class Result:
     """A reaction was recorded: back-off, reauthorisation, pause."""
 
     skipped: int = 0
-    """Somebody else took it, or its provider was paused meanwhile."""
+    """Somebody else took it meanwhile."""
+
+    @property
+    def done(self) -> int:
+        return self.refreshed + self.failed + self.skipped
 
 
 def run(
@@ -55,14 +66,17 @@ def run(
     progress: called with the number of accounts done so far.
     """
     result = Result()
-    deadline = None if max_seconds is None else time.monotonic() + max_seconds
-    done = 0
-    for batch, lease in _batches(provider, limit, deadline):
-        for outcome in _refresh_batch(batch, lease, concurrency):
+    lock = threading.Lock()
+
+    def report(outcome: Outcome) -> None:
+        with lock:
             setattr(result, outcome, getattr(result, outcome) + 1)
-            done += 1
             if progress:
-                progress(done)
+                progress(result.done)
+
+    deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
+    for keys, lease in _batches(provider, limit, deadline):
+        _refresh_batch(keys, lease, concurrency, report)
     return result
 
 
@@ -86,21 +100,19 @@ def claim_due(
     if not keys:
         return lease, []
     rows = _due(provider).filter(pk__in=keys)
-    if not rows.update(lease=lease, lease_until=_lease_end()):
+    if not rows.update(
+        lease=lease, lease_until=DatabaseNow() + timedelta(seconds=LEASE_SECONDS)
+    ):
         return lease, []
     leased = ConnectedAccount.objects.using(_alias()).filter(pk__in=keys, lease=lease)
     return lease, list(leased.values_list("pk", flat=True))
-
-
-def _lease_end() -> DatabaseNow:
-    return DatabaseNow() + timedelta(seconds=LEASE_SECONDS)  # type: ignore[return-value]
 
 
 def _alias() -> str:
     return router.db_for_write(ConnectedAccount)
 
 
-def _due(provider: Provider):  # type: ignore[no-untyped-def]
+def _due(provider: Provider) -> QuerySet[ConnectedAccount]:
     free = Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow())
     return ConnectedAccount.objects.using(_alias()).filter(
         free,
@@ -118,49 +130,69 @@ def _providers(slug: str | None) -> list[Provider]:
 
 
 def _batches(
-    slug: str | None, limit: int | None, deadline: float | None
+    slug: str | None, limit: int | None, deadline: float
 ) -> Iterator[tuple[list[uuid.UUID], uuid.UUID]]:
     """Yield batches in turns, so that no provider waits for the last row of another."""
+    left = math.inf if limit is None else limit
     waiting = _providers(slug)
     while waiting:
-        still_waiting = []
+        served = set()
         for provider in waiting:
-            if deadline is not None and time.monotonic() > deadline:
+            if time.monotonic() > deadline or not left:
                 return
-            size = BATCH_SIZE if limit is None else min(BATCH_SIZE, limit)
-            if not size:
-                return
-            lease, keys = claim_due(provider, size)
-            if limit is not None:
-                limit -= len(keys)
+            lease, keys = claim_due(provider, int(min(BATCH_SIZE, left)))
+            left -= len(keys)
             if keys:
                 yield keys, lease
-                still_waiting.append(provider)
-        open_now = {p.pk for p in _providers(slug)} if still_waiting else set()
-        waiting = [p for p in still_waiting if p.pk in open_now]
+                served.add(provider.pk)
+        # Read again: a provider may have been paused by its own answers.
+        waiting = [found for found in _providers(slug) if found.pk in served]
 
 
 def _refresh_batch(
-    keys: list[uuid.UUID], lease: uuid.UUID, concurrency: int
-) -> Iterator[str]:
+    keys: list[uuid.UUID],
+    lease: uuid.UUID,
+    concurrency: int,
+    report: Callable[[Outcome], None],
+) -> None:
+    todo: SimpleQueue[uuid.UUID] = SimpleQueue()
+    for key in keys:
+        todo.put(key)
+    connection = connections[_alias()]
     if connection.vendor == "sqlite" and connection.is_in_memory_db():
         # Another thread would see another, empty database.
-        yield from (_refresh_leased(key, lease) for key in keys)
+        _work(todo, lease, report)
         return
-    with ThreadPoolExecutor(concurrency, "oauth_accounts.sweep") as pool:
-        futures = [pool.submit(_in_thread, key, lease) for key in keys]
-        for future in as_completed(futures):
-            yield future.result()
+    workers = min(concurrency, len(keys))
+    with ThreadPoolExecutor(workers, "oauth_accounts.sweep") as pool:
+        futures = [
+            pool.submit(_work_apart, todo, lease, report) for _ in range(workers)
+        ]
+    for future in futures:
+        future.result()
 
 
-def _in_thread(key: uuid.UUID, lease: uuid.UUID) -> str:
+def _work_apart(
+    todo: SimpleQueue[uuid.UUID], lease: uuid.UUID, report: Callable[[Outcome], None]
+) -> None:
     try:
-        return _refresh_leased(key, lease)
+        _work(todo, lease, report)
     finally:
         connections.close_all()
 
 
-def _refresh_leased(key: uuid.UUID, lease: uuid.UUID) -> str:
+def _work(
+    todo: SimpleQueue[uuid.UUID], lease: uuid.UUID, report: Callable[[Outcome], None]
+) -> None:
+    while True:
+        try:
+            key = todo.get_nowait()
+        except Empty:
+            return
+        report(_refresh_leased(key, lease))
+
+
+def _refresh_leased(key: uuid.UUID, lease: uuid.UUID) -> Outcome:
     """Refresh one leased account; its outcome is recorded on its row, never raised."""
     rows = ConnectedAccount.objects.using(_alias()).select_related("provider")
     account = rows.filter(pk=key, lease=lease).first()
@@ -172,7 +204,7 @@ def _refresh_leased(key: uuid.UUID, lease: uuid.UUID) -> str:
         return "failed"
 
 
-def _refresh_or_release(account: ConnectedAccount, lease: uuid.UUID) -> str:
+def _refresh_or_release(account: ConnectedAccount, lease: uuid.UUID) -> Outcome:
     try:
         refresh.require_refreshable(account)
     except OAuthAccountsError:

@@ -1,5 +1,5 @@
 """
-Celery tasks and the beat schedule; without Celery the command does the same work.
+Celery tasks; without Celery the command does the same work. `beat` has their schedule.
 
 Messages hold primary keys or nothing, results are ignored: neither the broker nor a result
 backend ever sees a token.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.dispatch import receiver
 
@@ -20,12 +20,13 @@ from oauth_accounts.models import ConnectedAccount
 
 try:
     from celery import shared_task
-    from kombu.exceptions import OperationalError as BrokerError
+    from kombu.exceptions import OperationalError
 except ImportError:
     HAS_CELERY = False
-    BrokerError = OSError
+    BROKER_ERRORS: tuple[type[Exception], ...] = (OSError,)
 else:
     HAS_CELERY = True
+    BROKER_ERRORS = (OperationalError, OSError)
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -43,14 +44,14 @@ def task(name: str) -> Callable[[F], F]:
     """Register a Celery task under a stable name, or leave the function as it is."""
     if not HAS_CELERY:
         return lambda function: function
-    decorator: Callable[[F], F] = shared_task(
+    decorator: Any = shared_task(
         name=f"oauth_accounts.tasks.{name}",
         ignore_result=True,
         expires=EXPIRES,
         soft_time_limit=SOFT_TIME_LIMIT,
         time_limit=TIME_LIMIT,
     )
-    return decorator
+    return cast("Callable[[F], F]", decorator)
 
 
 @task("refresh_due_accounts")
@@ -83,26 +84,6 @@ def purge_expired_attempts() -> None:
     connect.purge_attempts()
 
 
-# Merge into the project's CELERY_BEAT_SCHEDULE.
-BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "oauth_accounts.refresh_due_accounts": {
-        "task": "oauth_accounts.tasks.refresh_due_accounts",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "oauth_accounts.deliver_revocations": {
-        "task": "oauth_accounts.tasks.deliver_revocations",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "oauth_accounts.purge_expired_attempts": {
-        "task": "oauth_accounts.tasks.purge_expired_attempts",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
-    },
-}
-
-
 def enqueue(function: Callable[..., None], *arguments: str) -> bool:
     """
     Send a task to the workers now, if there are any; return whether that worked.
@@ -116,7 +97,7 @@ def enqueue(function: Callable[..., None], *arguments: str) -> bool:
         function.apply_async(  # type: ignore[attr-defined]
             args=arguments, expires=EXPIRES, retry=False, ignore_result=True
         )
-    except (BrokerError, OSError):
+    except BROKER_ERRORS:
         logger.warning("The broker did not take a task; it will be done by beat.")
         return False
     return True

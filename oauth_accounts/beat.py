@@ -1,0 +1,30 @@
+"""
+When Celery's beat sends the tasks; imports nothing, so that settings may import it.
+
+Merge it into the project's own schedule, in settings or in the module of the Celery app:
+
+    CELERY_BEAT_SCHEDULE = {**BEAT_SCHEDULE, ...}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+BEAT_SCHEDULE.
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "oauth_accounts.refresh_due_accounts": {
+        "task": "oauth_accounts.tasks.refresh_due_accounts",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "oauth_accounts.deliver_revocations": {
+        "task": "oauth_accounts.tasks.deliver_revocations",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "oauth_accounts.purge_expired_attempts": {
+        "task": "oauth_accounts.tasks.purge_expired_attempts",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+}
