@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-BEAT_SCHEDULE.
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "oauth_accounts.refresh_due_accounts": {
         "task": "oauth_accounts.tasks.refresh_due_accounts",

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 from django.dispatch import receiver
 
 from oauth_accounts import connect, outbox, signals, sweep
+from oauth_accounts.beat import BEAT_SCHEDULE
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import ConnectedAccount
 
@@ -27,6 +28,16 @@ except ImportError:
 else:
     HAS_CELERY = True
     BROKER_ERRORS = (OperationalError, OSError)
+
+__all__ = [
+    "BEAT_SCHEDULE",  # lives where settings can import it, and is known by this address
+    "HAS_CELERY",
+    "deliver_revocations",
+    "enqueue",
+    "purge_expired_attempts",
+    "refresh_account",
+    "refresh_due_accounts",
+]
 
 F = TypeVar("F", bound=Callable[..., None])
 
