@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.protocol.addresses import is_peer_allowed
 
-# A name with more addresses than this has enough of them already.
+# How many addresses of one name are tried: each may take the whole connect timeout.
 MAX_ADDRESSES = 4
 
 
@@ -103,12 +103,12 @@ class _GuardedMixin(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         infos = socket.getaddrinfo(
             self._dns_host.strip("[]"), self.port, type=socket.SOCK_STREAM
-        )[:MAX_ADDRESSES]
+        )
         # All of them: a name that also resolves to an internal address is a trap
         # (DNS rebinding), and the address dialled is the one that was checked.
         _check_peers(self._dns_host, [str(info[4][0]) for info in infos])
         error: OSError = OSError("no address")
-        for family, kind, protocol, _, address in infos:
+        for family, kind, protocol, _, address in infos[:MAX_ADDRESSES]:
             try:
                 sock = self._dial(family, kind, protocol, address)
             except OSError as failure:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from oauth_accounts.protocol import transport
+from oauth_accounts.protocol.client import OAuth2Client
+from tests.protocol.calls import client_of
 from tests.protocol.servers import TOKENS, ScriptedServer, answer
 
 
@@ -26,3 +28,15 @@ def connections() -> Iterator[None]:
 def server(connections) -> Iterator[ScriptedServer]:
     with ScriptedServer(answer(200, TOKENS)) as running:
         yield running
+
+
+@pytest.fixture
+def client(server) -> OAuth2Client:
+    return client_of(server.url)
+
+
+@pytest.fixture
+def short(settings) -> float:
+    """Total seconds a call may take, made short."""
+    settings.OAUTH_ACCOUNTS_HTTP_TIMEOUT = 0.5
+    return 0.5

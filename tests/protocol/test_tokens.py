@@ -4,8 +4,6 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from oauth_accounts.protocol.tokens import TokenSet, parse_token_answer
 
@@ -271,34 +269,3 @@ class TestScopes:
         tokens = parse(scope=sent, separator=separator)
         assert tokens.scopes == scopes
         assert tokens.usable
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=5,
-)
-MEMBERS = st.sampled_from(
-    "access_token refresh_token id_token token_type scope expires_in "
-    "refresh_token_expires_in expires_at error".split()
-)
-
-
-class TestAnyAnswer:
-    @given(st.binary(max_size=2000))
-    def test_any_bytes_give_a_token_set(self, body):
-        tokens = parse(body=body)
-        assert tokens.usable == (tokens.access_token is not None)
-
-    @given(
-        st.dictionaries(MEMBERS, JSON),
-        st.sampled_from([" ", ",", "+", ";", "\n", ", "]),
-    )
-    def test_any_members_give_a_token_set_that_can_be_stored(self, members, separator):
-        tokens = parse(separator=separator, **members)
-        assert tokens.usable == (tokens.access_token is not None)
-        for secret in (tokens.access_token, tokens.refresh_token, tokens.id_token):
-            assert secret is None or secret.get_value().encode()
-        assert "".join(tokens.scopes or ()).isascii()
-        expires_at = tokens.expires_at(None)
-        assert expires_at is None or NOW <= expires_at <= NOW + timedelta(seconds=YEAR)
