@@ -168,6 +168,8 @@ def _check_belongs(
         raise InvalidState("other_browser")
     if attempt.user_id != user.pk:
         raise InvalidState("other_user")
+    if not user.is_active:
+        raise InvalidState("user_inactive")
     if attempt.expires_at <= clock.utcnow():
         raise InvalidState("expired")
     provider = attempt.provider

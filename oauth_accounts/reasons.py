@@ -1,0 +1,125 @@
+"""What a reason code means, in words: own texts, never a provider's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+# Why an account is in the state it is in: `status_reason` and `last_error`.
+ACCOUNT: dict[str, StrPromise] = {
+    # active
+    "retrying": _("The last refresh failed and will be tried again."),
+    "rate_limited": _("The service asks for fewer requests; trying again later."),
+    "outcome_unknown": _("The last refresh was not answered; trying again."),
+    "scopes_narrowed": _("Fewer permissions were granted than asked for."),
+    # needs_reauth
+    "invalid_grant": _("The service no longer accepts the permission it gave."),
+    "refresh_token_expired": _("The permission has expired."),
+    "rotation_lost": _("The service's answer to a refresh was lost."),
+    "identity_changed": _("The service answered for a different account."),
+    "imported_unverified": _("It was imported and has not been verified."),
+    # disabled
+    "by_admin": _("An administrator ended it."),
+    "owner_inactive": _("Its owner is not active."),
+    "provider_changed": _("The service was set up anew since it was connected."),
+    # revoked
+    "by_owner": _("Disconnected by its owner."),
+    "at_provider": _("Access was ended at the service."),
+}
+
+# Why a token could not be had, for administrators.
+TOKEN: dict[str, StrPromise] = {
+    "account_deleted": _("The account was deleted meanwhile."),
+    "address_refused": _("The service's address is not public; see PRIVATE_HOSTS."),
+    "bad_answer": _("The service sent an answer that cannot be used."),
+    "client_auth_unsupported": _("The way of client authentication is not supported."),
+    "client_secret_missing": _("The provider has no client secret."),
+    "endpoint_missing": _("The provider lacks the address of an endpoint."),
+    "invalid_client": _("The service refused the client ID or secret."),
+    "not_an_envelope": _("The stored token is damaged."),
+    "outcome_unknown": _("The service did not answer; it will be tried again."),
+    "params_refused": _("The provider's parameters clash with those of the protocol."),
+    "provider_disabled": _("The provider is disabled."),
+    "provider_paused": _("Calls to the provider are paused."),
+    "refresh_in_progress": _("Another refresh is still under way."),
+    "refresh_in_transaction": _("A refresh is not possible inside this transaction."),
+    "revoked": _("It was revoked."),
+    "unauthorized_client": _("The service does not let this client refresh."),
+    "undecryptable": _("The stored token does not open with the keys in FERNET_KEYS."),
+    "unreachable": _("The service could not be reached."),
+    "url_refused": _("The provider's address must be https."),
+    "wrong_context": _("The stored token belongs to another row."),
+}
+
+_START_AGAIN = _(
+    "This attempt to connect is not, or no longer, valid. It may have taken too long, "
+    "have been used already, or have begun in another browser. Nothing was changed."
+)
+_ASK_ADMINISTRATOR = _(
+    "This service is not set up correctly on this site. Please tell an administrator."
+)
+_UNAVAILABLE = _("The service did not answer as it should. Please try again later.")
+
+# What to tell the user whose connecting did not end in an account.
+AUTHORIZATION: dict[str, StrPromise] = {
+    "access_denied": _("Access was not granted, so nothing was connected."),
+    "account_deleted": _("The account was removed while it was being reconnected."),
+    "account_in_use": _(
+        "This account is already connected here by somebody else. Sign in at the "
+        "service with another account, or ask an administrator."
+    ),
+    "account_unknown": _("There is no such connected account."),
+    "disabled_by_admin": _(
+        "An administrator has disabled this account. Please ask an administrator."
+    ),
+    "identity_mismatch": _(
+        "The service answered for a different account. Sign in there with the account "
+        "that was connected before, then reconnect. Nothing was changed."
+    ),
+    "identity_missing": _(
+        "The service did not say which account this is, so it was not connected. "
+        "Please tell an administrator."
+    ),
+    "other_user": _(
+        "This attempt to connect was begun by another user, or you are not logged in. "
+        "Log in and start again."
+    ),
+    "owner_missing": _("There is nothing here that you could connect accounts to."),
+    "provider_disabled": _(
+        "Connecting to this service is switched off. An administrator can enable it."
+    ),
+    "provider_unknown": _(
+        "This site knows no such service. Choose one from your connected accounts; if "
+        "it is missing there, an administrator has to add it."
+    ),
+    "user_inactive": _("Your user account is not active. Please ask an administrator."),
+    "temporarily_unavailable": _UNAVAILABLE,
+    "server_error": _UNAVAILABLE,
+}
+
+# By the class of an error, for codes that need no text of their own.
+AUTHORIZATION_DEFAULTS: dict[str, StrPromise] = {
+    "InvalidState": _START_AGAIN,
+    "ProviderUnavailable": _UNAVAILABLE,
+    "ProviderMisconfigured": _ASK_ADMINISTRATOR,
+    "TokenUndecryptable": _ASK_ADMINISTRATOR,
+    "ImproperlyConfigured": _ASK_ADMINISTRATOR,
+}
+AUTHORIZATION_FALLBACK = _(
+    "The service's answer could not be used, so nothing was connected. Please try again."
+)
+
+
+def describe_account(code: str) -> str:
+    """Return what a status reason or an error code of an account means."""
+    return str(ACCOUNT.get(code) or TOKEN.get(code) or code)
+
+
+def describe_error(error: Exception, code: str) -> str:
+    """Return what to tell the user about an authorisation that failed."""
+    default = AUTHORIZATION_DEFAULTS.get(type(error).__name__, AUTHORIZATION_FALLBACK)
+    return str(AUTHORIZATION.get(code, default))

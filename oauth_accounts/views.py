@@ -1,0 +1,320 @@
+"""The user's pages: what is connected, connect, reconnect, disconnect, and the way back."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import render, resolve_url
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_variables
+from django.views.generic import View
+
+from oauth_accounts import connect, pages, reasons
+from oauth_accounts.conf import conf
+from oauth_accounts.exceptions import (
+    AccountInUse,
+    IdentityMismatch,
+    InvalidState,
+    OAuthAccountsError,
+    ProviderMisconfigured,
+    ProviderUnavailable,
+    TokenError,
+)
+from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
+from oauth_accounts.models.provider import missing_configuration
+from oauth_accounts.models.token_columns import SEALED_FIELDS
+
+logger = logging.getLogger("oauth_accounts")
+
+# Everything that can go wrong on the way, apart from bugs.
+FAILURES = (OAuthAccountsError, ImproperlyConfigured)
+
+STATUS_BY_CODE = {
+    "account_unknown": HTTPStatus.NOT_FOUND,
+    "other_user": HTTPStatus.FORBIDDEN,
+    "owner_missing": HTTPStatus.FORBIDDEN,
+    "provider_disabled": HTTPStatus.SERVICE_UNAVAILABLE,
+    "provider_unknown": HTTPStatus.NOT_FOUND,
+    "user_inactive": HTTPStatus.FORBIDDEN,
+}
+STATUS_BY_CLASS = (
+    ((AccountInUse, IdentityMismatch), HTTPStatus.CONFLICT),
+    ((ProviderUnavailable, ImproperlyConfigured), HTTPStatus.SERVICE_UNAVAILABLE),
+    (TokenError, HTTPStatus.BAD_GATEWAY),
+)
+
+
+class Refusal(OAuthAccountsError):
+    """The request asks for something that is not there or not allowed."""
+
+
+class PageMixin(View):
+    """
+    A view whose answers are neither cached nor framed, and which shows its own errors.
+
+    referrer_policy: of every answer. result_template: shown when something went wrong.
+    """
+
+    referrer_policy = "no-referrer"
+    result_template = "oauth_accounts/result.html"
+
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        try:
+            response = self.get_response(request, *args, **kwargs)
+        except FAILURES as error:
+            response = self.refuse(error)
+        return pages.protect(response, self.referrer_policy)
+
+    def get_response(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Handle the request; what is raised from FAILURES becomes a page."""
+        return super().dispatch(request, *args, **kwargs)
+
+    @sensitive_variables()
+    def refuse(self, error: Exception) -> HttpResponse:
+        """Return the page that says in this app's own words what went wrong."""
+        code = getattr(error, "code", "site_misconfigured")
+        status = _status_of(error, code)
+        slug = self.kwargs.get("slug", "")
+        logger.log(
+            logging.ERROR if status == HTTPStatus.BAD_GATEWAY else logging.INFO,
+            "%s %s ended with %s (%s).",
+            type(self).__name__,
+            slug,
+            code,
+            error if isinstance(error, ImproperlyConfigured) else status.value,
+        )
+        response = render(
+            self.request,
+            self.result_template,
+            {
+                "text": reasons.describe_error(error, code),
+                "code": _shown_code(error, code),
+                "provider": self.get_retry_provider(error),
+                "logged_in": self.request.user.is_authenticated,
+            },
+            status=status,
+        )
+        if retry_after := getattr(error, "retry_after", None):
+            response["Retry-After"] = str(int(retry_after) + 1)
+        pages.restrict(response)
+        # Django mails the request of a 5xx to the administrators unless it was logged.
+        response._has_been_logged = True  # type: ignore[attr-defined]
+        return response
+
+    def get_retry_provider(self, error: Exception) -> Provider | None:
+        """Return the provider to offer another try at, where that could help."""
+        if getattr(error, "recovery", "none") not in {"retry", "reauth"}:
+            return None
+        slug = self.kwargs.get("slug", "")
+        return Provider.objects.filter(enabled=True, slug=slug).first()
+
+
+class MemberMixin(PageMixin):
+    """A page for active, logged-in users, about accounts of their own."""
+
+    def get_response(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            # Not back to here: what is asked for by POST cannot be returned to.
+            target = request.get_full_path() if request.method == "GET" else ""
+            return redirect_to_login(target or reverse("oauth_accounts:list"))
+        if not request.user.is_active:
+            raise Refusal("user_inactive")
+        return super().get_response(request, *args, **kwargs)
+
+    def get_owner(self) -> Any:
+        """Return whose accounts this request is about; raises Refusal when nobody's."""
+        owner = conf.OAUTH_ACCOUNTS_GET_OWNER(self.request)
+        if owner is None:
+            # No owner would mean the accounts of the application itself.
+            raise Refusal("owner_missing")
+        return owner
+
+    def get_account(self, account_id: UUID) -> ConnectedAccount:
+        """Return an account of the owner; raises Refusal for anybody else's."""
+        rows = ConnectedAccount.objects.for_owner(self.get_owner())  # type: ignore[attr-defined]
+        account: ConnectedAccount | None
+        account = rows.select_related("provider").filter(pk=account_id).first()
+        if account is None:
+            raise Refusal("account_unknown")
+        return account
+
+
+class NextPathMixin(View):
+    """The one place that decides where a user may be sent on to."""
+
+    def get_next_path(self) -> str:
+        """Return the local path that the request names, or ""."""
+        data = self.request.POST if self.request.method == "POST" else self.request.GET
+        return pages.safe_path(data.get("next", ""))
+
+    def get_success_url(self, next_path: str) -> str:
+        """Return where to go after connecting. next_path: checked at the start."""
+        return next_path or resolve_url(conf.OAUTH_ACCOUNTS_SUCCESS_URL)
+
+
+class AccountListView(MemberMixin, NextPathMixin):
+    """
+    The connected accounts of the owner.
+
+    With ?connect=<slug>&next=<path> it asks for that connection first.
+    """
+
+    http_method_names = ["get", "head", "options"]
+    # With no-referrer, browsers would send the forms with "Origin: null".
+    referrer_policy = "same-origin"
+    template_name = "oauth_accounts/list.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        context = self.get_context_data()
+        response = render(request, self.template_name, context)
+        if context["base_template"] == pages.OWN_BASE:
+            pages.restrict(response)
+        return response
+
+    def get_context_data(self) -> dict[str, Any]:
+        cards = [pages.Card(account=account) for account in self.get_accounts()]
+        providers = self.get_providers()
+        wanted = self.request.GET.get("connect")
+        return {
+            "base_template": pages.base_template(),
+            "stylesheet": pages.STYLESHEET,
+            "cards": [card for card in cards if not card.is_revoked],
+            "revoked_cards": [card for card in cards if card.is_revoked],
+            "providers": providers,
+            "wanted": next((p for p in providers if p.slug == wanted), None),
+            "wanted_missing": bool(wanted)
+            and wanted not in {p.slug for p in providers},
+            "next": self.get_next_path(),
+            "messages": messages.get_messages(self.request),
+        }
+
+    def get_accounts(self) -> Any:
+        """Return the owner's accounts without their tokens, those that live first."""
+        tokens = ("access_token", "refresh_token")
+        outcomes = PendingRevocation.objects.defer(*tokens).order_by("-created_at")
+        rows = ConnectedAccount.objects.for_owner(self.get_owner())  # type: ignore[attr-defined]
+        return (
+            rows.defer(*SEALED_FIELDS)
+            .select_related("provider")
+            .prefetch_related(Prefetch("pending_revocations", queryset=outcomes))
+            .order_by("provider__name", "label", "created_at")
+        )
+
+    def get_providers(self) -> list[Provider]:
+        """Return the providers that accounts can be connected at."""
+        rows = Provider.objects.filter(enabled=True)
+        return [provider for provider in rows if not missing_configuration(provider)]
+
+
+class StartMixin(MemberMixin, NextPathMixin):
+    """Send the browser to a provider."""
+
+    http_method_names = ["post"]
+
+    @sensitive_variables()
+    def begin(
+        self, provider: Provider, account: ConnectedAccount | None = None
+    ) -> HttpResponse:
+        """Record an attempt and redirect; nothing but `next` is taken from the form."""
+        started = connect.start(
+            self.request,
+            provider,
+            browser=pages.read_browser(self.request),
+            account=account,
+            next_path=self.get_next_path(),
+        )
+        response = HttpResponseRedirect(started.url)
+        pages.remember_browser(self.request, response, started.browser.get_value())
+        return response
+
+
+class ConnectView(StartMixin):
+    """Connect a new account."""
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        self.get_owner()
+        provider = Provider.objects.filter(slug=slug).first()
+        if provider is None:
+            raise Refusal("provider_unknown")
+        return self.begin(provider)
+
+
+class ReconnectView(StartMixin):
+    """Give an account that is known new tokens."""
+
+    def post(self, request: HttpRequest, account_id: UUID) -> HttpResponse:
+        account = self.get_account(account_id)
+        return self.begin(account.provider, account)
+
+
+class DisconnectView(MemberMixin):
+    """Stop using an account. The provider is told later, by the outbox."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, account_id: UUID) -> HttpResponse:
+        account = self.get_account(account_id)
+        account.revoke(reason="by_owner", actor=request.user)
+        text = _("%(account)s at %(provider)s is disconnected.")
+        names = {"account": account, "provider": account.provider}
+        messages.success(request, text % names, fail_silently=True)
+        return HttpResponseRedirect(reverse("oauth_accounts:list"))
+
+
+# The burn of the attempt and the new tokens must survive a failure of the request.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+# GET only: the state is what stands against forgery here, and a POST gets its 405.
+@method_decorator(csrf_exempt, name="dispatch")
+class CallbackView(PageMixin, NextPathMixin):
+    """Where the provider sends the browser back to."""
+
+    http_method_names = ["get"]
+
+    @sensitive_variables()
+    def get(self, request: HttpRequest, slug: str) -> HttpResponse:
+        finished = connect.finish(request, slug, pages.read_browser(request))
+        text = (
+            _("%(account)s at %(provider)s is connected.")
+            if finished.created
+            else _("%(account)s at %(provider)s is connected again.")
+        )
+        names = {"account": finished.account, "provider": finished.account.provider}
+        messages.success(request, text % names, fail_silently=True)
+        return HttpResponseRedirect(self.get_success_url(finished.next))
+
+
+def _shown_code(error: Exception, code: str) -> str:
+    """Return the code for the page: which states exist here is nobody's business."""
+    if isinstance(error, InvalidState) and code not in STATUS_BY_CODE:
+        return InvalidState.code
+    return code
+
+
+def _status_of(error: Exception, code: str) -> HTTPStatus:
+    if code in STATUS_BY_CODE:
+        return STATUS_BY_CODE[code]
+    if isinstance(error, ProviderMisconfigured) and code == "provider_incomplete":
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    for classes, status in STATUS_BY_CLASS:
+        if isinstance(error, classes):
+            return status
+    return HTTPStatus.BAD_REQUEST

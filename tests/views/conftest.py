@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from oauth_accounts.models import Provider
+from oauth_accounts.testing.server import FakeProvider
+from tests.views.browser import Browser
+
+
+@pytest.fixture
+def server() -> Iterator[FakeProvider]:
+    """An authorization server on loopback."""
+    with FakeProvider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(transactional_db: None, server: FakeProvider) -> Provider:
+    """The row for that server."""
+    return Provider.objects.create(slug="fake", **server.as_provider_fields())
+
+
+@pytest.fixture
+def user(transactional_db: None) -> Any:
+    return get_user_model().objects.create_user("anna", password="anna")
+
+
+@pytest.fixture
+def other_user(transactional_db: None) -> Any:
+    return get_user_model().objects.create_user("bert", password="bert")
+
+
+@pytest.fixture
+def browser(user: Any, server: FakeProvider) -> Browser:
+    """Anna's browser, logged in."""
+    return Browser(user, server)
+
+
+@pytest.fixture
+def stranger(server: FakeProvider) -> Browser:
+    """A browser without cookies."""
+    return Browser(None, server)
+
+
+@pytest.fixture
+def django_client() -> Client:
+    return Client(enforce_csrf_checks=True)
