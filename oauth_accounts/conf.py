@@ -34,7 +34,10 @@ class Settings:
                     "and returns the owner of new connections."
                 )
             return _request_user
-        return import_string(value) if isinstance(value, str) else value
+        owner_of: Callable[[Any], Any] = (
+            import_string(value) if isinstance(value, str) else value
+        )
+        return owner_of
 
     @property
     def OAUTH_ACCOUNTS_BASE_URL(self) -> str | None:

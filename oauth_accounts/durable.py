@@ -43,7 +43,7 @@ def run(alias: str, work: Callable[[], T], locks: QuerySet[Any] | None = None) -
     connection = connections[alias]
     if not connection.in_atomic_block or _inline.get():
         return work()
-    if connection.vendor == "sqlite" and connection.is_in_memory_db():
+    if _is_in_memory(connection):
         raise RefreshInTransaction
     return _in_thread(alias, work, locks)
 
@@ -56,6 +56,11 @@ def inline() -> Iterator[None]:
         yield
     finally:
         _inline.reset(token)
+
+
+def _is_in_memory(connection: Any) -> bool:
+    # Another thread would open another, empty database.
+    return connection.vendor == "sqlite" and bool(connection.is_in_memory_db())
 
 
 def _in_thread(alias: str, work: Callable[[], T], locks: QuerySet[Any] | None) -> T:

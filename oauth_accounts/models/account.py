@@ -137,7 +137,7 @@ class ConnectedAccount(models.Model):
 
     objects: ClassVar[models.Manager[ConnectedAccount]] = models.Manager.from_queryset(
         ConnectedAccountQuerySet
-    )()  # type: ignore[assignment]
+    )()
 
     class Meta:
         verbose_name = _("connected account")
@@ -296,7 +296,7 @@ class ConnectedAccount(models.Model):
 
     def record_event(self, kind: str, reason: str = "", actor: Any = None) -> None:
         """Append to the account's history."""
-        self.events.using(self.write_alias).create(  # type: ignore[attr-defined]
+        self.events.using(self.write_alias).create(
             kind=kind,
             reason=reason,
             actor=actor,
@@ -331,11 +331,14 @@ class ConnectedAccount(models.Model):
         self.key_id = self.key_id or keyring.current_key_id()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        if args:
+            # Old Djangos take update_fields by position, where it would be missed here.
+            raise TypeError("save() takes keyword arguments only.")
         if self._state.adding:
             self.complete()
-        elif not args and kwargs.get("update_fields") is None:
+        elif kwargs.get("update_fields") is None:
             kwargs["update_fields"] = self._fields_of_plain_save()
-        super().save(*args, **kwargs)
+        super().save(**kwargs)
 
     def _fields_of_plain_save(self) -> list[str]:
         left_out = {*ENGINE_FIELDS, "id", *self.get_deferred_fields()}

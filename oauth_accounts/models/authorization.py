@@ -81,7 +81,7 @@ class AuthorizationAttempt(models.Model):
         return str(self.pk)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.expires_at is None:
+        if getattr(self, "expires_at", None) is None:
             lifetime = timedelta(seconds=conf.OAUTH_ACCOUNTS_ATTEMPT_TTL)
             self.expires_at = self.created_at + lifetime
         super().save(*args, **kwargs)

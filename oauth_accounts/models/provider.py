@@ -218,7 +218,7 @@ class Provider(models.Model):
 
     objects: ClassVar[models.Manager[Provider]] = models.Manager.from_queryset(
         ProviderQuerySet
-    )()  # type: ignore[assignment]
+    )()
 
     class Meta:
         verbose_name = _("provider")
@@ -229,8 +229,8 @@ class Provider(models.Model):
         return self.name
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Provider:
-        provider = super().from_db(db, field_names, values)
+    def from_db(cls, *args: Any, **kwargs: Any) -> Provider:
+        provider = super().from_db(*args, **kwargs)
         provider.__dict__["_stored_slug"] = provider.__dict__.get("slug")
         return provider
 
@@ -350,7 +350,7 @@ class Provider(models.Model):
         ).update(paused_until=until, pause_reason=reason)
         if opened:
             self.paused_until, self.pause_reason = until, reason
-            self.events.create(kind="provider_paused", reason=reason)  # type: ignore[attr-defined]
+            self.events.create(kind="provider_paused", reason=reason)
         return bool(opened)
 
     def resume(self) -> None:

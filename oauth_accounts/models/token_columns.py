@@ -24,7 +24,7 @@ def token_columns(account: ConnectedAccount, tokens: TokenSet) -> dict[str, Any]
     without a usable access token still brings its refresh token, which may be the only
     one that works from now on.
     """
-    columns = _sealed(account, refresh_token=tokens.refresh_token)
+    columns: dict[str, Any] = {**_sealed(account, refresh_token=tokens.refresh_token)}
     if tokens.refresh_token is not None:
         columns["refresh_token_expires_at"] = _after(
             tokens.issued_at, tokens.refresh_token_expires_in
