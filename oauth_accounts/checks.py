@@ -119,7 +119,7 @@ def check_numbers(**kwargs: Any) -> list[CheckMessage]:
     for name, (low, high) in limits.items():
         try:
             right = low <= getattr(conf, name) <= high
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             right = False
         if not right:
             problems.append(

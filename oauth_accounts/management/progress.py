@@ -11,7 +11,8 @@ class Progress:
     """
     Draws one line over and over.
 
-    stream: with write(), flush() and isatty(). label: what is being done. total: of units.
+    stream: of a command; its style for errors is left out. label: what is being done.
+    total: of units.
     """
 
     def __init__(self, stream: Any, label: str, *, total: int) -> None:
@@ -30,7 +31,9 @@ class Progress:
         total = max(self.total, done)
         filled = WIDTH * done // total
         bar = "#" * filled + "." * (WIDTH - filled)
-        self.stream.write(f"\r{self.label} [{bar}] {done}/{total}", ending="")
+        self.stream.write(
+            f"\r{self.label} [{bar}] {done}/{total}", ending="", style_func=str
+        )
         self.stream.flush()
 
     def __exit__(self, *exception: object) -> None:

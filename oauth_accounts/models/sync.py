@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import transaction
@@ -50,7 +50,7 @@ def sync_providers(*, using: str | None = None, dry_run: bool = False) -> list[C
     Raises ImproperlyConfigured, before anything is written, when an entry is invalid.
     """
     rows = Provider.objects.using(using) if using else Provider.objects.all()
-    configured = conf.OAUTH_ACCOUNTS_PROVIDERS
+    configured = _configured()
     known = {provider.slug: provider for provider in rows}
     planned = [
         _plan(known.get(slug), slug, values) for slug, values in configured.items()
@@ -70,6 +70,18 @@ def sync_providers(*, using: str | None = None, dry_run: bool = False) -> list[C
     return changes
 
 
+def _configured() -> Mapping[str, Mapping[str, Any]]:
+    configured: Any = conf.OAUTH_ACCOUNTS_PROVIDERS
+    if not isinstance(configured, Mapping) or not all(
+        isinstance(slug, str) and isinstance(values, Mapping)
+        for slug, values in configured.items()
+    ):
+        raise ImproperlyConfigured(
+            "OAUTH_ACCOUNTS_PROVIDERS must be a dict of slugs to dicts of field values."
+        )
+    return cast(Mapping[str, Mapping[str, Any]], configured)
+
+
 def _write(
     planned: list[tuple[Provider, Change]], gone: list[Provider], using: str | None
 ) -> None:
@@ -77,7 +89,7 @@ def _write(
         if change.action != "unchanged":
             provider.save(using=using)
         if "client_secret" in change.fields:
-            provider.events.create(kind="secret_changed", reason="settings")  # type: ignore[attr-defined]
+            provider.events.create(kind="secret_changed", reason="settings")
     for provider in gone:
         provider.enabled = False
         provider.save(using=using, update_fields=["enabled", "updated_at"])

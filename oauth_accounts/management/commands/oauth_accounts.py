@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Count
+from django.urls import NoReverseMatch
 
 from oauth_accounts import connect, outbox, sweep
 from oauth_accounts.exceptions import ProviderMisconfigured
@@ -169,6 +171,8 @@ class Command(BaseCommand):
             uri = connect.redirect_uri(None, provider)
         except ProviderMisconfigured:
             uri = "set OAUTH_ACCOUNTS_BASE_URL to learn it"
+        except NoReverseMatch:
+            uri = "include oauth_accounts.urls in the project's URLs to learn it"
         self.stdout.write(f"Redirect URI to register there: {uri}")
 
     def sync_providers(self, *, dry_run: bool, **options: Any) -> None:
@@ -182,10 +186,9 @@ class Command(BaseCommand):
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 def _read_secret() -> str:
@@ -193,7 +196,7 @@ def _read_secret() -> str:
     if sys.stdin.isatty():
         secret = getpass.getpass("Client secret: ")
     else:
-        secret = sys.stdin.readline().rstrip("\n")
+        secret = sys.stdin.readline().rstrip("\r\n")
     if not secret:
         raise CommandError(
             "No client secret was given. Type it when asked, or pipe it in; for a client "
