@@ -1,0 +1,82 @@
+"""A look behind the pages: stored rows, raw columns, files."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.db import connection
+
+SEALED_COLUMNS = ("access_token", "refresh_token")
+
+
+def account() -> Any:
+    """Return the connected account as it is stored now; there is one in the demo."""
+    model = apps.get_model("oauth_accounts", "ConnectedAccount")
+    return model.objects.select_related("provider").latest("created_at")
+
+
+def revocations(key: Any) -> Any:
+    """Return the outbox rows of an account that has this primary key."""
+    model = apps.get_model("oauth_accounts", "PendingRevocation")
+    return model.objects.filter(account_key=key).order_by("created_at")
+
+
+def raw_columns(key: Any) -> dict[str, bytes]:
+    """Return the sealed columns of an account as the database holds them."""
+    model = apps.get_model("oauth_accounts", "ConnectedAccount")
+    stored = model._meta.pk.get_db_prep_value(key, connection)
+    quote = connection.ops.quote_name
+    names = ", ".join(map(quote, SEALED_COLUMNS))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {names} FROM {quote(model._meta.db_table)} WHERE id = %s",  # noqa: S608
+            [stored],
+        )
+        row = cursor.fetchone()
+    return dict(zip(SEALED_COLUMNS, map(as_bytes, row), strict=True))
+
+
+def cells() -> Iterator[bytes]:
+    """Yield every value of every table of the client site's database."""
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        for table in tables:
+            quoted = connection.ops.quote_name(table)
+            cursor.execute(f"SELECT * FROM {quoted}")  # noqa: S608
+            for row in cursor.fetchall():
+                yield from map(as_bytes, row)
+
+
+def as_bytes(value: Any) -> bytes:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    return str(value).encode()
+
+
+def files(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yield every file below a folder with what is in it."""
+    for path in sorted(folder.rglob("*")):
+        try:
+            if path.is_file():
+                yield path, path.read_bytes()
+        except FileNotFoundError:
+            continue  # a message that was taken meanwhile
+
+
+def provider_knows(folder: Path, token: str) -> bool:
+    """
+    Say whether the authorization server has issued this access token.
+
+    It keeps SHA-256 of its tokens: enough to know one when it sees one.
+    """
+    checksum = hashlib.sha256(token.encode()).hexdigest()
+    query = "SELECT count(*) FROM oauth2_provider_accesstoken WHERE token_checksum = ?"
+    path = folder / "provider.sqlite3"
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+        return bool(database.execute(query, [checksum]).fetchone()[0])

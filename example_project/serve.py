@@ -1,0 +1,84 @@
+"""`python -m example_project.serve`: leave both sites running until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from example_project import processes
+from example_project.processes import ProcessFailed
+from example_project.provider_site import logins as provider_logins
+from example_project.site import logins
+from example_project.stack import Stack, stopping
+
+console = Console(highlight=False)
+
+
+def main() -> int:
+    """Run until interrupted or terminated; return the exit code."""
+    signal.signal(signal.SIGTERM, interrupt)
+    ports = [
+        int(os.environ.get("EXAMPLE_SITE_PORT", "8000")),
+        int(os.environ.get("EXAMPLE_PROVIDER_PORT", "8001")),
+    ]
+    if taken := [port for port in ports if not processes.is_free(port)]:
+        console.print(
+            f"Something listens on port {taken[0]} already. Choose others with "
+            "EXAMPLE_SITE_PORT and EXAMPLE_PROVIDER_PORT."
+        )
+        return 1
+    state_dir = Path(os.environ.get("EXAMPLE_STATE_DIR", ".demo")).resolve()
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stack = Stack(state_dir=state_dir, site_port=ports[0], provider_port=ports[1])
+    try:
+        serve(stack)
+    except ProcessFailed as error:
+        console.print(f"{error}\n{stack.tails()}", markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+    return 0
+
+
+def interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def serve(stack: Stack) -> None:
+    """Start everything, say where it is, and wait."""
+    with stopping(stack):
+        console.print("Starting ...")
+        stack.prepare()
+        stack.start()
+        console.print(addresses(stack))
+        console.print(f"Logs and databases: {stack.state_dir}    Ctrl-C stops it all.")
+        while True:
+            stack.check_alive()
+            time.sleep(1)
+
+
+def addresses(stack: Stack) -> Table:
+    """Return a table of what to open and how to log in."""
+    table = Table("What", "Address", "Log in as", "Password", title="Running")
+    table.add_row("Site", f"{stack.site}/", logins.USER, logins.PASSWORD)
+    table.add_row(
+        "Its admin", f"{stack.site}/admin/", logins.ADMIN, logins.ADMIN_PASSWORD
+    )
+    table.add_row(
+        "Provider",
+        f"{stack.provider}/",
+        provider_logins.DEMO_USER,
+        provider_logins.DEMO_PASSWORD,
+    )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,8 @@
+"""The made-up log-ins at the client site; may be imported without Django."""
+
+from __future__ import annotations
+
+USER = "grace"
+PASSWORD = "nanosecond-of-wire"
+ADMIN = "admin"
+ADMIN_PASSWORD = "keeper-of-the-keys"
