@@ -27,3 +27,13 @@ class DatabaseNow(Now):
 
     def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        # SQLite counts milliseconds and compares text: without the digits that columns
+        # have, what was written in this millisecond would lie in the future.
+        return self.as_sql(
+            compiler,
+            connection,
+            template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW') || '999'",
+            **context,
+        )

@@ -38,6 +38,16 @@ def is_fresh(account: ConnectedAccount, min_validity: float) -> bool:
     return account.expires_at - clock.utcnow() > needed
 
 
+def is_recent(account: ConnectedAccount, seconds: float) -> bool:
+    """Say whether the token is at most so old, and in the first half of its life."""
+    if account.issued_at is None:
+        return False
+    age = timedelta(seconds=seconds)
+    if account.expires_at is not None:
+        age = min(age, (account.expires_at - account.issued_at) / 2)
+    return clock.utcnow() - account.issued_at < age
+
+
 def expiry(tokens: TokenSet, default_lifetime: int | None) -> datetime | None:
     """Return when the access token expires, counted from the sending of the request."""
     expires_in = (

@@ -14,13 +14,13 @@ from typing import Any, TypeVar, cast
 
 from django.dispatch import receiver
 
-from oauth_accounts import connect, outbox, signals, sweep
+from oauth_accounts import connect, outbox, schedule, signals, sweep
 from oauth_accounts.beat import BEAT_SCHEDULE
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import ConnectedAccount
 
 try:
-    from celery import shared_task
+    from celery import current_app, shared_task
     from kombu.exceptions import OperationalError
 except ImportError:
     HAS_CELERY = False
@@ -43,6 +43,9 @@ F = TypeVar("F", bound=Callable[..., None])
 
 logger = logging.getLogger("oauth_accounts")
 
+# What Celery calls the app it makes up when the project has none; its broker is a guess.
+NO_APP = "default"
+BROKER_SECONDS = 1.0
 # A task that waited longer than this is dropped; beat has sent another by then (seconds).
 EXPIRES = 300
 SWEEP_SECONDS = 50.0
@@ -75,7 +78,8 @@ def refresh_due_accounts() -> None:
 def refresh_account(account_id: str) -> None:
     """Refresh one account; its outcome is recorded on its row."""
     account = ConnectedAccount.objects.filter(pk=uuid.UUID(account_id)).first()
-    if account is None:
+    if account is None or schedule.is_recent(account, EXPIRES):
+        # Gone, or refreshed since: a broker may deliver the same message twice.
         return
     try:
         account.refresh()
@@ -102,16 +106,32 @@ def enqueue(function: Callable[..., None], *arguments: str) -> bool:
     A broker that is down is no error: the work is in the database, and beat or the command
     finds it there.
     """
-    if not HAS_CELERY:
+    if not HAS_CELERY or current_app.main == NO_APP:
         return False
     try:
-        function.apply_async(  # type: ignore[attr-defined]
-            args=arguments, expires=EXPIRES, retry=False, ignore_result=True
-        )
+        _send(function, arguments)
     except BROKER_ERRORS:
         logger.warning("The broker did not take a task; it will be done by beat.")
         return False
     return True
+
+
+def _send(function: Any, arguments: tuple[str, ...]) -> None:
+    with current_app.producer_pool.acquire(
+        block=True, timeout=BROKER_SECONDS
+    ) as producer:
+        connection = producer.connection
+        try:
+            # Left to itself, Celery goes on trying for longer than a page may take.
+            connection.ensure_connection(
+                max_retries=1, interval_start=0, timeout=BROKER_SECONDS
+            )
+            function.apply_async(
+                args=arguments, producer=producer, expires=EXPIRES, retry=False
+            )
+        except (*connection.connection_errors, *connection.channel_errors):
+            # Each transport has its own: Redis's are no OSError.
+            raise OperationalError from None
 
 
 @receiver(signals.account_revoked)

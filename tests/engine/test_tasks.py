@@ -1,0 +1,210 @@
+"""Tasks on real brokers: a worker and beat as processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+from celery import Celery, current_app
+from celery._state import _set_current_app, default_app
+
+from oauth_accounts import tasks
+from oauth_accounts.beat import BEAT_SCHEDULE
+from oauth_accounts.models import (
+    AuthorizationAttempt,
+    ConnectedAccount,
+    PendingRevocation,
+)
+from tests.brokers import configure
+
+BROKERS = [
+    "filesystem",
+    pytest.param("redis", marks=pytest.mark.redis),
+    pytest.param("rabbitmq", marks=pytest.mark.rabbitmq),
+]
+
+
+def wait_for(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.1)
+
+
+def read(log):
+    log.seek(0)
+    return log.read()
+
+
+@pytest.fixture(params=BROKERS)
+def broker_url(request, tmp_path):
+    if request.param == "filesystem":
+        return f"filesystem://{tmp_path}"
+    return request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest.fixture
+def app(broker_url):
+    """This process's Celery app on that broker, with an empty queue."""
+    before = current_app._get_current_object()
+    app = configure(Celery("publisher"), broker_url)
+    app.set_current()
+    with app.connection_for_write() as connection:
+        queue = app.amqp.queues[app.conf.task_default_queue](connection)
+        queue.declare()
+        queue.purge()
+    yield app
+    with app.connection_for_write() as connection:
+        app.amqp.queues[app.conf.task_default_queue](connection).delete()
+    app.close()
+    _set_current_app(before)
+
+
+@pytest.fixture
+def start(broker_url, child_environment, tmp_path):
+    """Start `celery ...` with the tests' app; what it logs is kept."""
+    processes = []
+
+    def run(*arguments):
+        log = (tmp_path / f"{arguments[0]}.log").open("w+")
+        command = [sys.executable, "-m", "celery", "-A", "tests.celery_app", *arguments]
+        environment = {**child_environment, "TEST_BROKER_URL": broker_url}
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        processes.append((process, log))
+        return log
+
+    yield run
+    for process, log in processes:
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+
+WORKER = ("worker", "-P", "solo", "--without-gossip", "--without-mingle", "-l", "debug")
+
+
+def test_a_worker_refreshes_and_revokes(app, start, make_account, server):
+    account = make_account()
+    log = start(*WORKER)
+    assert tasks.enqueue(tasks.refresh_account, str(account.pk))
+    wait_for(lambda: ConnectedAccount.objects.get(pk=account.pk).generation == 1)
+    account.refresh_from_db()
+    access_token = account.reveal("access_token").get_value()
+    refresh_token = account.reveal("refresh_token").get_value()
+    account.revoke()
+    wait_for(lambda: server.revoked == [refresh_token, access_token])
+    wait_for(lambda: PendingRevocation.objects.get().status == "confirmed")
+    text = read(log)
+    assert "refresh_account" in text
+    for secret in (access_token, refresh_token, server.client_secret):
+        assert secret not in text
+
+
+def test_beat_sends_the_sweep(app, start, make_account, server, tmp_path):
+    accounts = [make_account(f"user-{n}") for n in range(3)]
+    start(*WORKER)
+    start("beat", "-s", str(tmp_path / "schedule"))
+    wait_for(lambda: len(server.token_requests) >= 3)
+    wait_for(
+        lambda: all(
+            ConnectedAccount.objects.get(pk=account.pk).generation == 1
+            for account in accounts
+        )
+    )
+    assert len(server.token_requests) == 3
+
+
+def test_a_message_holds_a_primary_key_and_nothing_else(app, account, server):
+    tasks.enqueue(tasks.refresh_account, str(account.pk))
+    with app.connection_for_read() as connection:
+        queue = app.amqp.queues[app.conf.task_default_queue](connection)
+        message = queue.get(no_ack=True)
+    assert message.payload[0] == [str(account.pk)]
+    whole = repr((message.body, message.headers, message.properties))
+    for name in ("access_token", "refresh_token"):
+        assert account.reveal(name).get_value() not in whole
+    assert server.client_secret not in whole
+
+
+def test_a_message_delivered_three_times_makes_one_call(app, start, account, server):
+    for _ in range(3):
+        tasks.enqueue(tasks.refresh_account, str(account.pk))
+    tasks.enqueue(tasks.refresh_due_accounts)
+    log = start(*WORKER)
+    wait_for(
+        lambda: (
+            "refresh_due_accounts" in read(log) and read(log).count("succeeded") == 4
+        )
+    )
+    assert len(server.token_requests) == 1
+
+
+class TestWithoutBroker:
+    @pytest.fixture
+    def dead_app(self):
+        before = current_app._get_current_object()
+        app = Celery("dead")
+        app.set_current()
+        yield app
+        app.close()
+        _set_current_app(before)
+
+    def test_a_broker_that_is_down_breaks_nothing(
+        self, dead_app, url, account, server, caplog
+    ):
+        dead_app.conf.broker_url = url
+        begun = time.monotonic()
+        account.revoke()
+        assert time.monotonic() - begun < 2
+        assert account.status == "revoked"
+        assert PendingRevocation.objects.get().status == "pending"
+        assert "broker" in caplog.text
+
+    def test_a_project_without_a_celery_app_sends_nothing(self, account):
+        _set_current_app(default_app)
+        assert tasks.enqueue(tasks.refresh_account, str(account.pk)) is False
+
+    def test_without_celery_nothing_is_sent(self, account, monkeypatch):
+        monkeypatch.setattr(tasks, "HAS_CELERY", False)
+        assert tasks.enqueue(tasks.refresh_account, str(account.pk)) is False
+        assert tasks.task("plain")(len) is len
+
+
+class TestBodies:
+    """Called as functions, as the command and a test do."""
+
+    def test_refresh_account(self, account, server):
+        tasks.refresh_account(str(account.pk))
+        assert len(server.token_requests) == 1
+
+    def test_refresh_of_an_account_that_is_gone(self, transactional_db):
+        tasks.refresh_account(str(uuid.uuid4()))
+
+    def test_a_failed_refresh_is_recorded_and_not_raised(self, account, server, caplog):
+        caplog.set_level("INFO", "oauth_accounts")
+        account.provider.enabled = False
+        account.provider.save()
+        tasks.refresh_account(str(account.pk))
+        assert "provider_disabled" in caplog.text
+        assert server.token_requests == []
+
+    def test_the_others(self, account, server):
+        tasks.refresh_due_accounts()
+        assert len(server.token_requests) == 1
+        account.reload()
+        account.revoke()
+        tasks.deliver_revocations()
+        assert len(server.revoked) == 2
+        tasks.purge_expired_attempts()
+        assert AuthorizationAttempt.objects.count() == 0
+
+    def test_the_schedule_names_tasks_that_exist(self):
+        names = {entry["task"] for entry in BEAT_SCHEDULE.values()}
+        assert all(
+            callable(getattr(tasks, name.removeprefix("oauth_accounts.tasks.")))
+            for name in names
+        )
+        assert BEAT_SCHEDULE is tasks.BEAT_SCHEDULE
