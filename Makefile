@@ -17,6 +17,13 @@ else
 TEST_ENV := $(VENV)/.installed-test
 endif
 
+# The site runs on SQLite and a folder of messages; on others it needs their drivers.
+comma := ,
+DEMO_EXTRAS := demo$(if $(filter postgres%,$(DATABASE_URL)),$(comma)postgres)$(strip \
+  )$(if $(filter mysql%,$(DATABASE_URL)),$(comma)mysql)$(strip \
+  )$(if $(filter redis%,$(CELERY_BROKER_URL)),$(comma)redis)
+DEMO_ENV := $(VENV)/.installed-$(subst $(comma),-,$(DEMO_EXTRAS))
+
 .PHONY: help demo serve test test-sqlite test-postgres test-mariadb check lint format \
 	types contracts migrations docs changelog spelling clean
 .DEFAULT_GOAL := help
@@ -38,7 +45,7 @@ $(BIN)/python:
 	  echo "This Python cannot make environments (Debian: apt-get install python3-venv)." >&2; \
 	  exit 1; }
 
-$(VENV)/.installed-demo: EXTRAS := demo
+$(DEMO_ENV): EXTRAS := $(DEMO_EXTRAS)
 $(VENV)/.installed-test: EXTRAS := test
 $(VENV)/.installed-services: EXTRAS := test,postgres,mysql,redis
 $(VENV)/.installed-check: EXTRAS := test,docs,dev
@@ -51,10 +58,10 @@ $(VENV)/.installed-%: setup.cfg pyproject.toml $(BIN)/python
 
 # ---- the site -----------------------------------------------------------------------
 
-demo: $(VENV)/.installed-demo
+demo: $(DEMO_ENV)
 	@$(BIN)/python -m example_project.demo
 
-serve: $(VENV)/.installed-demo
+serve: $(DEMO_ENV)
 	@$(BIN)/python -m example_project.serve
 
 # ---- the suite ----------------------------------------------------------------------

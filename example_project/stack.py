@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +34,8 @@ class Stack:
     Both sites and the background processes on one folder and two ports.
 
     Made inside a process of its own kind: it sets the environment that the settings of the
-    client site are read from, and sets Django up with them.
+    Making one sets the environment that the settings of the client site are read from, and
+    sets Django up with them: one process can have one stack.
     """
 
     state_dir: Path
@@ -182,4 +184,7 @@ def stopping(stack: Stack) -> Iterator[Stack]:
     try:
         yield stack
     finally:
+        # A second Ctrl-C would leave running what the first one is about to end.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         stack.stop()

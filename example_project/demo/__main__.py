@@ -18,7 +18,7 @@ from example_project import processes
 from example_project.demo.browser import PageFailed
 from example_project.demo.report import Outcome, Progress, Report
 from example_project.demo.steps import STEPS
-from example_project.demo.visit import StepFailed, Visit
+from example_project.demo.visit import StepFailed, Visit, require
 from example_project.processes import ProcessFailed
 from example_project.stack import Stack, stopping
 from oauth_accounts.exceptions import OAuthAccountsError
@@ -75,7 +75,7 @@ def run(report: Report, folder: Path) -> str:
                 break
         stopped = take(report, "Everything stops", lambda words: end(visit))
         # Here, because the folder with the logs is about to go.
-        return failure and f"{failure}\n{stack.tails()}" or stopped
+        return f"{failure}\n{stack.tails()}" if failure else stopped
 
 
 def take(report: Report, title: str, step: Callable[[Progress], str]) -> str:
@@ -106,9 +106,11 @@ def start(visit: Visit, progress: Progress) -> str:
 
 def end(visit: Visit) -> str:
     """Stop everything and look whether it did."""
+    visit.stack.check_alive()
     visit.stack.stop()
-    codes = [f"{p.name} {p.returncode()}" for p in visit.stack.running]
-    return f"exit codes: {', '.join(codes)}"
+    codes = {process.name: process.returncode() for process in visit.stack.running}
+    require(-signal.SIGKILL not in codes.values(), f"had to be killed: {codes}")
+    return f"exit codes: {', '.join(f'{name} {code}' for name, code in codes.items())}"
 
 
 if __name__ == "__main__":
