@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template import loader
@@ -18,6 +20,14 @@ from django.utils.translation import gettext as _
 
 from oauth_accounts import reasons
 from oauth_accounts.conf import conf
+from oauth_accounts.exceptions import (
+    AccountInUse,
+    IdentityMismatch,
+    InvalidState,
+    OAuthAccountsError,
+    ProviderUnavailable,
+    TokenError,
+)
 from oauth_accounts.models import ConnectedAccount, PendingRevocation
 
 STYLESHEET = "oauth_accounts/oauth_accounts.css"
@@ -26,6 +36,26 @@ OWN_BASE = "oauth_accounts/bare.html"
 # What `secrets.token_urlsafe(32)` makes; anything else was not set by this app.
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 MAX_PATH = 2000
+
+
+STATUS_BY_CODE = {
+    "account_unknown": HTTPStatus.NOT_FOUND,
+    "other_user": HTTPStatus.FORBIDDEN,
+    "owner_missing": HTTPStatus.FORBIDDEN,
+    "provider_disabled": HTTPStatus.SERVICE_UNAVAILABLE,
+    "provider_incomplete": HTTPStatus.SERVICE_UNAVAILABLE,
+    "provider_unknown": HTTPStatus.NOT_FOUND,
+    "user_inactive": HTTPStatus.FORBIDDEN,
+}
+STATUS_BY_CLASS = (
+    ((AccountInUse, IdentityMismatch), HTTPStatus.CONFLICT),
+    ((ProviderUnavailable, ImproperlyConfigured), HTTPStatus.SERVICE_UNAVAILABLE),
+    (TokenError, HTTPStatus.BAD_GATEWAY),
+)
+
+
+class Refusal(OAuthAccountsError):
+    """The request asks for something that is not there or not allowed."""
 
 
 def protect(response: HttpResponseBase, referrer_policy: str) -> HttpResponseBase:
@@ -60,7 +90,7 @@ def base_template() -> str:
     """Return the project's base.html when there is one, else the app's own."""
     found: Any = loader.select_template(["base.html", OWN_BASE])
     # A template of another engine (Jinja2) cannot be extended from here.
-    return found.template.name if isinstance(found, Template) else OWN_BASE
+    return str(found.template.name) if isinstance(found, Template) else OWN_BASE
 
 
 def safe_path(value: str) -> str:
@@ -75,6 +105,23 @@ def safe_path(value: str) -> str:
     if "\\" in value or not value.isprintable():
         return ""
     return value if url_has_allowed_host_and_scheme(value, allowed_hosts=None) else ""
+
+
+def shown_code(error: Exception, code: str) -> str:
+    """Return the code for the page: which states exist here is nobody's business."""
+    if isinstance(error, InvalidState) and code not in STATUS_BY_CODE:
+        return InvalidState.code
+    return code
+
+
+def status_of(error: Exception, code: str) -> HTTPStatus:
+    """Return the HTTP status of the page about an error; never 500."""
+    if code in STATUS_BY_CODE:
+        return STATUS_BY_CODE[code]
+    for classes, status in STATUS_BY_CLASS:
+        if isinstance(error, classes):
+            return status
+    return HTTPStatus.BAD_REQUEST
 
 
 def _cookie_name(request: HttpRequest) -> str:
@@ -170,5 +217,5 @@ class Card:
                 "account settings there."
             ),
         }
-        newest = next(iter(self.account.pending_revocations.all()), None)  # type: ignore[attr-defined]
-        return texts[newest.status] if newest else ""
+        newest = next(iter(self.account.pending_revocations.all()), None)
+        return texts[PendingRevocation.Status(newest.status)] if newest else ""

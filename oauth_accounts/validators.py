@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -76,4 +78,27 @@ def validate_parameters(value: Any) -> None:
             _("These parameters are set by the client itself: %(names)s"),
             code="reserved",
             params={"names": ", ".join(reserved)},
+        )
+
+
+def validate_authorization_query(endpoint: str, params: Mapping[str, str]) -> None:
+    """
+    Refuse an address whose query would give a parameter a second value.
+
+    endpoint: the authorization endpoint. params: what is added to every authorization.
+    RFC 6749 section 3.1: parameters must not be included more than once.
+    """
+    try:
+        names = [name for name, _text in parse_qsl(urlsplit(endpoint).query, True)]
+    except ValueError:
+        # Not a URL, which the field's own validator says.
+        return
+    taken = RESERVED_PARAMETERS.union(params)
+    if clashing := sorted(
+        {name for name in names if name in taken or names.count(name) > 1}
+    ):
+        raise ValidationError(
+            _("These parameters of the address are set elsewhere or twice: %(names)s"),
+            code="reserved",
+            params={"names": ", ".join(clashing)},
         )

@@ -24,15 +24,7 @@ from django.views.generic import View
 
 from oauth_accounts import connect, pages, reasons
 from oauth_accounts.conf import conf
-from oauth_accounts.exceptions import (
-    AccountInUse,
-    IdentityMismatch,
-    InvalidState,
-    OAuthAccountsError,
-    ProviderMisconfigured,
-    ProviderUnavailable,
-    TokenError,
-)
+from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
 from oauth_accounts.models.provider import missing_configuration
 from oauth_accounts.models.token_columns import SEALED_FIELDS
@@ -41,24 +33,6 @@ logger = logging.getLogger("oauth_accounts")
 
 # Everything that can go wrong on the way, apart from bugs.
 FAILURES = (OAuthAccountsError, ImproperlyConfigured)
-
-STATUS_BY_CODE = {
-    "account_unknown": HTTPStatus.NOT_FOUND,
-    "other_user": HTTPStatus.FORBIDDEN,
-    "owner_missing": HTTPStatus.FORBIDDEN,
-    "provider_disabled": HTTPStatus.SERVICE_UNAVAILABLE,
-    "provider_unknown": HTTPStatus.NOT_FOUND,
-    "user_inactive": HTTPStatus.FORBIDDEN,
-}
-STATUS_BY_CLASS = (
-    ((AccountInUse, IdentityMismatch), HTTPStatus.CONFLICT),
-    ((ProviderUnavailable, ImproperlyConfigured), HTTPStatus.SERVICE_UNAVAILABLE),
-    (TokenError, HTTPStatus.BAD_GATEWAY),
-)
-
-
-class Refusal(OAuthAccountsError):
-    """The request asks for something that is not there or not allowed."""
 
 
 class PageMixin(View):
@@ -90,7 +64,7 @@ class PageMixin(View):
     def refuse(self, error: Exception) -> HttpResponse:
         """Return the page that says in this app's own words what went wrong."""
         code = getattr(error, "code", "site_misconfigured")
-        status = _status_of(error, code)
+        status = pages.status_of(error, code)
         slug = self.kwargs.get("slug", "")
         logger.log(
             logging.ERROR if status == HTTPStatus.BAD_GATEWAY else logging.INFO,
@@ -105,7 +79,7 @@ class PageMixin(View):
             self.result_template,
             {
                 "text": reasons.describe_error(error, code),
-                "code": _shown_code(error, code),
+                "code": pages.shown_code(error, code),
                 "provider": self.get_retry_provider(error),
                 "logged_in": self.request.user.is_authenticated,
             },
@@ -137,7 +111,7 @@ class MemberMixin(PageMixin):
             target = request.get_full_path() if request.method == "GET" else ""
             return redirect_to_login(target or reverse("oauth_accounts:list"))
         if not request.user.is_active:
-            raise Refusal("user_inactive")
+            raise pages.Refusal("user_inactive")
         return super().get_response(request, *args, **kwargs)
 
     def get_owner(self) -> Any:
@@ -145,16 +119,16 @@ class MemberMixin(PageMixin):
         owner = conf.OAUTH_ACCOUNTS_GET_OWNER(self.request)
         if owner is None:
             # No owner would mean the accounts of the application itself.
-            raise Refusal("owner_missing")
+            raise pages.Refusal("owner_missing")
         return owner
 
     def get_account(self, account_id: UUID) -> ConnectedAccount:
         """Return an account of the owner; raises Refusal for anybody else's."""
-        rows = ConnectedAccount.objects.for_owner(self.get_owner())  # type: ignore[attr-defined]
+        rows = ConnectedAccount.objects.for_owner(self.get_owner())
         account: ConnectedAccount | None
         account = rows.select_related("provider").filter(pk=account_id).first()
         if account is None:
-            raise Refusal("account_unknown")
+            raise pages.Refusal("account_unknown")
         return account
 
 
@@ -211,7 +185,7 @@ class AccountListView(MemberMixin, NextPathMixin):
         """Return the owner's accounts without their tokens, those that live first."""
         tokens = ("access_token", "refresh_token")
         outcomes = PendingRevocation.objects.defer(*tokens).order_by("-created_at")
-        rows = ConnectedAccount.objects.for_owner(self.get_owner())  # type: ignore[attr-defined]
+        rows = ConnectedAccount.objects.for_owner(self.get_owner())
         return (
             rows.defer(*SEALED_FIELDS)
             .select_related("provider")
@@ -254,7 +228,7 @@ class ConnectView(StartMixin):
         self.get_owner()
         provider = Provider.objects.filter(slug=slug).first()
         if provider is None:
-            raise Refusal("provider_unknown")
+            raise pages.Refusal("provider_unknown")
         return self.begin(provider)
 
 
@@ -300,21 +274,3 @@ class CallbackView(PageMixin, NextPathMixin):
         names = {"account": finished.account, "provider": finished.account.provider}
         messages.success(request, text % names, fail_silently=True)
         return HttpResponseRedirect(self.get_success_url(finished.next))
-
-
-def _shown_code(error: Exception, code: str) -> str:
-    """Return the code for the page: which states exist here is nobody's business."""
-    if isinstance(error, InvalidState) and code not in STATUS_BY_CODE:
-        return InvalidState.code
-    return code
-
-
-def _status_of(error: Exception, code: str) -> HTTPStatus:
-    if code in STATUS_BY_CODE:
-        return STATUS_BY_CODE[code]
-    if isinstance(error, ProviderMisconfigured) and code == "provider_incomplete":
-        return HTTPStatus.SERVICE_UNAVAILABLE
-    for classes, status in STATUS_BY_CLASS:
-        if isinstance(error, classes):
-            return status
-    return HTTPStatus.BAD_REQUEST

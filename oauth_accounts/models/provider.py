@@ -18,6 +18,7 @@ from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import SealedTextField, Secret
 from oauth_accounts.protocol.client import ClientConfig, OAuth2Client
 from oauth_accounts.validators import (
+    validate_authorization_query,
     validate_endpoint,
     validate_parameters,
     validate_scopes,
@@ -245,8 +246,15 @@ class Provider(models.Model):
 
     def clean(self) -> None:
         super().clean()
-        if self.code_challenge_methods_supported is not None and (
-            "S256" not in self.code_challenge_methods_supported
+        try:
+            validate_authorization_query(
+                self.authorization_endpoint, self.authorization_params or {}
+            )
+        except ValidationError as error:
+            raise ValidationError({"authorization_endpoint": error}) from None
+        methods = self.code_challenge_methods_supported
+        if methods is not None and not (
+            isinstance(methods, list) and "S256" in methods
         ):
             raise ValidationError(
                 {

@@ -1,0 +1,17 @@
+from oauth_accounts.admin.account import ConnectedAccountAdmin
+from oauth_accounts.admin.provider import ProviderAdmin
+from oauth_accounts.admin.records import (
+    AccountEventAdmin,
+    AuthorizationAttemptAdmin,
+    PendingRevocationAdmin,
+    RefreshStatisticAdmin,
+)
+
+__all__ = [
+    "AccountEventAdmin",
+    "AuthorizationAttemptAdmin",
+    "ConnectedAccountAdmin",
+    "PendingRevocationAdmin",
+    "ProviderAdmin",
+    "RefreshStatisticAdmin",
+]

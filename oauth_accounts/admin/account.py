@@ -1,0 +1,183 @@
+"""Connected accounts in the admin: everything about them but their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.formats import localize
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from oauth_accounts import keyring, reasons
+from oauth_accounts.admin.actions import refresh_now, revoke_selected
+from oauth_accounts.admin.readonly import ReadOnlyAdmin
+from oauth_accounts.models import ConnectedAccount
+
+EVENTS_SHOWN = 20
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    """By the known reasons, without asking a large table which ones occur."""
+
+    title = _("reason")
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[Any]:
+        return [(code, f"{code}: {text}") for code, text in reasons.ACCOUNT.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(status_reason=self.value()) if self.value() else queryset
+
+
+@admin.register(ConnectedAccount)
+class ConnectedAccountAdmin(ReadOnlyAdmin):
+    list_display = (
+        "name",
+        "provider",
+        "owner",
+        "state",
+        "reason",
+        "expires_at",
+        "last_refreshed_at",
+    )
+    list_filter = ("status", ReasonFilter, "provider")
+    list_select_related = ("provider", "owner")
+    search_help_text = _("ID or label at the provider, or the owner's user name")
+    actions = (refresh_now, revoke_selected)
+    fieldsets = (
+        (None, {"fields": ("provider", "owner", "connected_by", "uid", "label")}),
+        (
+            _("State"),
+            {
+                "fields": (
+                    "state",
+                    "reason",
+                    "last_error_text",
+                    "failure_count",
+                    "refresh_due_at",
+                )
+            },
+        ),
+        (
+            _("Tokens"),
+            {
+                "fields": (
+                    "stored_tokens",
+                    "expires_at",
+                    "refresh_token_expires_at",
+                    "issued_at",
+                    "last_refreshed_at",
+                    "key_id",
+                )
+            },
+        ),
+        (_("Permissions"), {"fields": ("requested_scopes", "scopes")}),
+        (
+            _("Details"),
+            {"fields": ("api_base_url", "profile", "metadata", "created_at")},
+        ),
+        (_("History"), {"fields": ("history",)}),
+    )
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        """Add the owner's user name where owners have one."""
+        owner: Any = ConnectedAccount._meta.get_field("owner").related_model
+        username = getattr(owner, "USERNAME_FIELD", None)
+        return ["uid", "label", *([f"owner__{username}"] if username else [])]
+
+    def has_refresh_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, "refresh")
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, "revoke")
+
+    def _may(self, request: HttpRequest, action: str) -> bool:
+        return request.user.has_perm(f"oauth_accounts.{action}_connectedaccount")
+
+    # Columns
+
+    @admin.display(description=_("account"), ordering="label")
+    def name(self, account: ConnectedAccount) -> str:
+        return str(account)
+
+    @admin.display(description=_("state"), ordering="status")
+    def state(self, account: ConnectedAccount) -> str:
+        """The stored status, unless the key says that the tokens cannot be read."""
+        if account.status == ConnectedAccount.Status.REVOKED or _key_is_known(account):
+            return account.get_status_display()
+        return gettext("Undecryptable")
+
+    @admin.display(description=_("reason"), ordering="status_reason")
+    def reason(self, account: ConnectedAccount) -> str:
+        if not account.status_reason:
+            return ""
+        return _explained(account.status_reason)
+
+    @admin.display(description=_("last error"))
+    def last_error_text(self, account: ConnectedAccount) -> str:
+        return _explained(account.last_error) if account.last_error else ""
+
+    @admin.display(description=_("stored"))
+    def stored_tokens(self, account: ConnectedAccount) -> str:
+        """Say which tokens there are, and whether they open; never what they are."""
+        if account.access_token is None and account.refresh_token is None:
+            return gettext("No token.")
+        names = [
+            str(ConnectedAccount._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+            for name in ("access_token", "refresh_token")
+            if getattr(account, name) is not None
+        ]
+        try:
+            closed = account.is_undecryptable()
+        except ImproperlyConfigured as error:
+            return str(error)
+        if closed:
+            return reasons.describe_account("undecryptable")
+        return gettext("Sealed: %(names)s") % {"names": ", ".join(names)}
+
+    @admin.display(description=_("latest events"))
+    def history(self, account: ConnectedAccount) -> SafeString:
+        events = account.events.select_related("actor")[:EVENTS_SHOWN]
+        rows = format_html_join(
+            "",
+            "<li>{}: {}{}{}</li>",
+            (
+                (
+                    localize(localtime(event.created_at)),
+                    event.get_kind_display(),
+                    f" ({event.reason})" if event.reason else "",
+                    f", {event.actor}" if event.actor else "",
+                )
+                for event in events
+            ),
+        )
+        address = reverse("admin:oauth_accounts_accountevent_changelist")
+        return format_html(
+            '<ul style="margin: 0">{}</ul><a href="{}?account_key={}">{}</a>',
+            rows,
+            address,
+            account.pk,
+            gettext("All events"),
+        )
+
+
+def _explained(code: str) -> str:
+    text = reasons.describe_account(code)
+    return code if text == code else f"{text} ({code})"
+
+
+def _key_is_known(account: ConnectedAccount) -> bool:
+    """Say whether the row's key is configured, by its id alone: a list decrypts nothing."""
+    try:
+        return account.key_id in keyring.current().ids
+    except ImproperlyConfigured:
+        return False

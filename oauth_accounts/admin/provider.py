@@ -1,0 +1,276 @@
+"""Providers in the admin: settings of the client, secrets that are only ever entered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.formats import localize
+from django.utils.html import format_html
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from oauth_accounts import connect, reasons
+from oauth_accounts.exceptions import ProviderMisconfigured
+from oauth_accounts.forms import SECRET_FIELDS, ProviderForm
+from oauth_accounts.models import Provider
+from oauth_accounts.models.provider import missing_configuration
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Provider]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+STORED = "_stored_secrets"
+ENTERED = tuple(f"new_{name}" for name in SECRET_FIELDS)
+
+
+@admin.register(Provider)
+class ProviderAdmin(_ModelAdmin):
+    form = ProviderForm
+    list_display = ("name", "slug", "enabled", "state", "accounts", "source")
+    list_filter = ("enabled", "source")
+    search_fields = ("name", "slug", "issuer")
+    fields_of_page: ClassVar = {
+        None: ("name", "slug", "enabled", "state", "callback"),
+        _("Client"): ("client_id", "token_endpoint_auth_method", *SECRET_FIELDS),
+        _("Endpoints"): (
+            "issuer",
+            "authorization_endpoint",
+            "token_endpoint",
+            "revocation_endpoint",
+            "userinfo_endpoint",
+            "api_base_url",
+        ),
+        _("Permissions and identity"): (
+            "scopes",
+            "scope_separator",
+            "uid_path",
+            "label_path",
+            "exclusive_subjects",
+        ),
+        _("Refreshing"): (
+            "default_lifetime",
+            "refresh_margin",
+            "keepalive_interval",
+            "max_refreshes_per_minute",
+        ),
+        _("Special requirements"): (
+            "authorization_params",
+            "token_params",
+            "refresh_params",
+            "authorization_response_iss_parameter_supported",
+            "code_challenge_methods_supported",
+        ),
+    }
+
+    # What the page shows
+
+    def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
+        writable = self._is_writable(request, obj)
+        fieldsets: list[tuple[Any, dict[str, Any]]] = [
+            (title, {"fields": _shown(names, obj, writable)})
+            for title, names in self.fields_of_page.items()
+        ]
+        if obj is not None and obj.source == Provider.Source.SETTINGS:
+            fieldsets[0][1]["description"] = _(
+                "This provider is kept in the setting OAUTH_ACCOUNTS_PROVIDERS. Change "
+                "it there and run: manage.py oauth_accounts sync-providers"
+            )
+        return fieldsets
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Provider | None = None
+    ) -> Any:
+        always = ("state", "callback", *(f"{name}_hint" for name in SECRET_FIELDS))
+        if obj is None:
+            return always
+        # Part of the redirect URI that is registered at the provider.
+        locked = ("slug", "exclusive_subjects") if obj.accounts.exists() else ("slug",)
+        return (*always, *locked)
+
+    def get_object(self, *args: Any, **kwargs: Any) -> Provider | None:
+        provider = super().get_object(*args, **kwargs)
+        if provider is not None:
+            # The form changes the instance even when it turns out to be invalid.
+            stored = {n for n in SECRET_FIELDS if getattr(provider, n) is not None}
+            provider.__dict__[STORED] = stored
+        return provider
+
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Provider | None = None
+    ) -> Any:
+        return {} if obj else {"slug": ("name",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
+        return super().get_queryset(request).annotate(_accounts=Count("accounts"))
+
+    @admin.display(description=_("accounts"), ordering="_accounts")
+    def accounts(self, provider: Any) -> int:
+        return int(provider._accounts)
+
+    @admin.display(description=_("state"))
+    def state(self, provider: Provider) -> str:
+        if provider._state.adding:
+            return gettext("Not saved yet.")
+        if not provider.enabled:
+            return gettext("Disabled: nobody can connect, nothing is refreshed.")
+        if names := missing_configuration(provider):
+            labels = ", ".join(_label(name) for name in names)
+            return gettext("Incomplete; enter: %(names)s") % {"names": labels}
+        if provider.is_paused():
+            until = localize(localtime(provider.paused_until))
+            reason = reasons.describe_account(provider.pause_reason)
+            return gettext("Paused until %(time)s: %(reason)s") % {
+                "time": until,
+                "reason": reason,
+            }
+        return gettext("Ready")
+
+    @admin.display(description=_("redirect URI"))
+    def callback(self, provider: Provider) -> str:
+        if not provider.slug:
+            return gettext("Save the provider to see what to register there.")
+        try:
+            address = connect.redirect_uri(None, provider)
+        except ProviderMisconfigured:
+            path = reverse("oauth_accounts:callback", args=[provider.slug])
+            return gettext(
+                "Set OAUTH_ACCOUNTS_BASE_URL; it will be that address plus %(path)s"
+            ) % {"path": path}
+        return format_html("<code>{}</code>", address)
+
+    @admin.display(description=_("client secret"))
+    def client_secret_hint(self, provider: Provider) -> str:
+        return _stored(provider.client_secret)
+
+    @admin.display(description=_("previous client secret"))
+    def previous_client_secret_hint(self, provider: Provider) -> str:
+        return _stored(provider.previous_client_secret)
+
+    @admin.display(description=_("private key"))
+    def private_key_hint(self, provider: Provider) -> str:
+        return _stored(provider.private_key)
+
+    # Who may change what
+
+    def _is_writable(self, request: HttpRequest, obj: Provider | None) -> bool:
+        if obj is None:
+            return self.has_add_permission(request)
+        return self.has_change_permission(request, obj)
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: Provider | None = None
+    ) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.source == Provider.Source.ADMIN)
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: Provider | None = None
+    ) -> bool:
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or obj.source == Provider.Source.ADMIN)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        # One at a time, with a word about the accounts that stand in the way.
+        actions.pop("delete_selected", None)
+        return actions
+
+    # What happens
+
+    @method_decorator(sensitive_post_parameters(*ENTERED))
+    def changeform_view(self, *args: Any, **kwargs: Any) -> Any:
+        return super().changeform_view(*args, **kwargs)
+
+    def save_model(
+        self, request: HttpRequest, obj: Provider, form: Any, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        secrets = form.changed_secrets
+        actor: Any = request.user
+        for name in secrets:
+            obj.events.create(kind="secret_changed", reason=name, actor=actor)
+        if secrets or "client_id" in form.changed_data:
+            obj.resume()
+        moved = {"issuer", "token_endpoint"}.intersection(form.changed_data)
+        if change and moved and (count := obj.accounts.count()):
+            text = ngettext(
+                "%(count)d account was connected at the old address and has to be "
+                "connected again.",
+                "%(count)d accounts were connected at the old address and have to be "
+                "connected again.",
+                count,
+            )
+            self.message_user(request, text % {"count": count}, messages.WARNING)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        provider = self.get_object(request, unquote(object_id))
+        if provider is not None and (obstacle := _obstacle(provider)):
+            self.message_user(request, obstacle, messages.ERROR)
+            name = "admin:oauth_accounts_provider_change"
+            address = reverse(
+                name, args=[provider.pk], current_app=self.admin_site.name
+            )
+            return HttpResponseRedirect(address)
+        response: HttpResponse = super().delete_view(
+            request, object_id, *args, **kwargs
+        )
+        return response
+
+
+def _shown(
+    names: tuple[str, ...], obj: Provider | None, writable: bool
+) -> list[str | tuple[str, str]]:
+    """Put inputs in the place of secrets, or hints where nothing can be entered."""
+    shown: list[str | tuple[str, str]] = []
+    for name in names:
+        if name not in SECRET_FIELDS:
+            shown.append(name)
+        elif not writable:
+            shown.append(f"{name}_hint")
+        elif obj is not None and name in obj.__dict__.get(STORED, ()):
+            shown.append((f"new_{name}", f"remove_{name}"))
+        else:
+            shown.append(f"new_{name}")
+    return shown
+
+
+def _stored(value: object) -> str:
+    return gettext("None is stored.") if value is None else gettext("One is stored.")
+
+
+def _label(name: str) -> str:
+    return str(Provider._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+
+
+def _obstacle(provider: Provider) -> str:
+    """Return why a provider cannot be deleted, or ""."""
+    if count := provider.accounts.count():
+        text = ngettext(
+            "%(name)s cannot be deleted: %(count)d account is connected there. Disable "
+            "the provider, or delete the account first.",
+            "%(name)s cannot be deleted: %(count)d accounts are connected there. Disable "
+            "the provider, or delete the accounts first.",
+            count,
+        )
+        return text % {"name": provider, "count": count}
+    if count := provider.pending_revocations.count():
+        text = ngettext(
+            "%(name)s cannot be deleted: the record of %(count)d revocation refers to it. "
+            "Disable the provider instead.",
+            "%(name)s cannot be deleted: the records of %(count)d revocations refer to "
+            "it. Disable the provider instead.",
+            count,
+        )
+        return text % {"name": provider, "count": count}
+    return ""

@@ -1,0 +1,186 @@
+"""The administrator's form of a provider: secrets go in and never come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from oauth_accounts import keyring
+from oauth_accounts.fields import Secret
+from oauth_accounts.models import Provider
+from oauth_accounts.models.provider import ENDPOINT_FIELDS
+
+if TYPE_CHECKING:
+    _ModelForm = forms.ModelForm[Provider]
+else:
+    _ModelForm = forms.ModelForm
+
+SECRET_FIELDS = ("client_secret", "previous_client_secret", "private_key")
+
+
+class LinesField(forms.CharField):
+    """
+    A list of words, edited as one per line.
+
+    empty: what no line at all means.
+    """
+
+    widget = forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
+
+    def __init__(self, *, empty: list[str] | None = None, **kwargs: Any) -> None:
+        self.empty = empty
+        super().__init__(required=False, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return value
+        words = (super().to_python(value) or "").split()
+        return list(dict.fromkeys(words)) or self.empty
+
+
+class _SecretField(forms.CharField):
+    """An input that is never filled in, with a hint whether something is stored."""
+
+    def __init__(self, label: Any, *, multiline: bool = False) -> None:
+        widget: forms.Widget = forms.PasswordInput(
+            render_value=False, attrs={"autocomplete": "new-password"}
+        )
+        if multiline:
+            widget = WriteOnlyTextarea(attrs={"rows": 4, "autocomplete": "off"})
+        super().__init__(label=label, widget=widget, required=False)
+
+
+class WriteOnlyTextarea(forms.Textarea):
+    """A text area that shows nothing, not even what was just entered."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+
+class ProviderForm(_ModelForm):
+    """
+    Create or change a provider.
+
+    A blank secret keeps the stored one. Whoever changes an address that secrets are sent
+    to has to know the secrets (CVE-2026-19541), so they are asked for again.
+    """
+
+    scopes = LinesField(label=_("scopes"), empty=[], help_text=_("One per line."))
+    code_challenge_methods_supported = LinesField(
+        label=_("PKCE methods"),
+        help_text=_("As in the provider's metadata, one per line; empty when unknown."),
+    )
+    new_client_secret = _SecretField(_("client secret"))
+    new_previous_client_secret = _SecretField(_("previous client secret"))
+    new_private_key = _SecretField(_("private key"), multiline=True)
+    remove_client_secret = forms.BooleanField(
+        label=_("remove the client secret"), required=False
+    )
+    remove_previous_client_secret = forms.BooleanField(
+        label=_("remove the previous client secret"), required=False
+    )
+    remove_private_key = forms.BooleanField(
+        label=_("remove the private key"), required=False
+    )
+
+    class Meta:
+        model = Provider
+        # The admin's fieldsets name the fields; these are never among them.
+        exclude = SECRET_FIELDS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in SECRET_FIELDS:
+            stored = getattr(self.instance, name) is not None
+            field = self.fields[f"new_{name}"]
+            field.help_text = (
+                _("One is stored. Leave empty to keep it.")
+                if stored
+                else _("None is stored.")
+            )
+            if not stored:
+                del self.fields[f"remove_{name}"]
+        if method := self.fields.get("token_endpoint_auth_method"):
+            method.choices = [  # type: ignore[attr-defined]
+                choice
+                for choice in Provider.ClientAuth.choices
+                # The client cannot sign assertions yet.
+                if choice[0] != Provider.ClientAuth.PRIVATE_KEY_JWT
+            ]
+
+    @property
+    def changed_secrets(self) -> list[str]:
+        """The names of the secrets that were entered or removed."""
+        return [name for name, _secret in self._new_secrets()]
+
+    @property
+    def changed_endpoints(self) -> list[str]:
+        """The names of the changed columns that say where secrets are sent."""
+        return [name for name in ENDPOINT_FIELDS if name in self.changed_data]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.changed_endpoints:
+            self._require_stored_secrets_again()
+        if self.instance._state.adding is False:
+            self._lock_exclusive_subjects()
+        self._check_issuer()
+        if self.changed_secrets:
+            self._require_keys()
+        # Here, because the model's clean() comes next and looks at the secrets.
+        for name, secret in self._new_secrets():
+            setattr(self.instance, name, secret)
+        return cleaned
+
+    def _new_secrets(self) -> Iterator[tuple[str, Secret | None]]:
+        for name in SECRET_FIELDS:
+            if entered := self.cleaned_data.get(f"new_{name}"):
+                yield name, Secret(entered)
+            elif self.cleaned_data.get(f"remove_{name}"):
+                yield name, None
+
+    def _require_keys(self) -> None:
+        try:
+            keyring.current()
+        except ImproperlyConfigured as error:
+            self.add_error(None, str(error))
+
+    def _require_stored_secrets_again(self) -> None:
+        known = {name for name, _secret in self._new_secrets()}
+        for name in SECRET_FIELDS:
+            if name not in known and getattr(self.instance, name) is not None:
+                self.add_error(
+                    f"new_{name}",
+                    _(
+                        "Enter it again (or remove it): an address that it is sent to "
+                        "has changed."
+                    ),
+                )
+
+    def _lock_exclusive_subjects(self) -> None:
+        # The uniqueness of the accounts was computed with it.
+        if "exclusive_subjects" in self.changed_data and (
+            self.instance.accounts.exists()
+        ):
+            self.add_error(
+                "exclusive_subjects",
+                _("This cannot be changed while accounts are connected."),
+            )
+
+    def _check_issuer(self) -> None:
+        """Hold one issuer to one token endpoint (RFC 9700 section 4.4.2)."""
+        issuer = self.cleaned_data.get("issuer")
+        endpoint = self.cleaned_data.get("token_endpoint")
+        if not issuer or not endpoint:
+            return
+        others = Provider.objects.filter(issuer=issuer).exclude(pk=self.instance.pk)
+        if others.exclude(token_endpoint=endpoint).exists():
+            error = _("Another provider has this issuer and another token endpoint.")
+            self.add_error("issuer", ValidationError(error, code="issuer"))
