@@ -10,10 +10,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 # Before a process that was asked to end is killed (seconds).
 PATIENCE = 10
 TAIL_LINES = 20
+
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ProcessFailed(Exception):
@@ -111,6 +115,22 @@ def stop(processes: Sequence[Process]) -> None:
         except subprocess.TimeoutExpired:
             process.signal_group(signal.SIGKILL)
             process.child.wait()
+
+
+def heed_signals() -> None:
+    """Turn what asks this process to end into KeyboardInterrupt, for `finally` to run."""
+    for number in ENDING_SIGNALS:
+        signal.signal(number, _interrupt)
+
+
+def ignore_signals() -> None:
+    """Let nothing but a kill end this process."""
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def free_ports(count: int) -> list[int]:

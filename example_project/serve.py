@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +21,7 @@ console = Console(highlight=False)
 
 def main() -> int:
     """Run until interrupted or terminated; return the exit code."""
-    signal.signal(signal.SIGTERM, interrupt)
+    processes.heed_signals()
     ports = [
         int(os.environ.get("EXAMPLE_SITE_PORT", "8000")),
         int(os.environ.get("EXAMPLE_PROVIDER_PORT", "8001")),
@@ -45,10 +43,6 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("Stopped.")
     return 0
-
-
-def interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def serve(stack: Stack) -> None:

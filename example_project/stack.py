@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +32,6 @@ class Stack:
     """
     Both sites and the background processes on one folder and two ports.
 
-    Made inside a process of its own kind: it sets the environment that the settings of the
     Making one sets the environment that the settings of the client site are read from, and
     sets Django up with them: one process can have one stack.
     """
@@ -185,6 +183,5 @@ def stopping(stack: Stack) -> Iterator[Stack]:
         yield stack
     finally:
         # A second Ctrl-C would leave running what the first one is about to end.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        processes.ignore_signals()
         stack.stop()

@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import requests
 from django.db import DatabaseError
@@ -40,8 +39,7 @@ PLAIN_WIDTH = 110
 
 def main() -> int:
     """Run the demo and return the exit code: 0 only when every step held."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+    processes.heed_signals()
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
@@ -56,10 +54,6 @@ def main() -> int:
     if failure:
         console.print(failure, markup=False, soft_wrap=True)
     return 0 if report.held else 1
-
-
-def interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def run(report: Report, folder: Path) -> str:
