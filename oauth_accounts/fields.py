@@ -196,8 +196,7 @@ class SealedTextField(_TextField):
 
     def _refuse_plaintext(self, expression: Any) -> None:
         if isinstance(expression, Value):
-            if not (expression.value is None or isinstance(expression.value, Sealed)):
-                raise TypeError(f"{self.name} takes sealed values only")
+            self._refuse_plain_value(expression)
         elif isinstance(expression, Col):
             if not isinstance(expression.target, SealedTextField):
                 raise TypeError(f"{self.name} takes values of sealed columns only")
@@ -209,6 +208,18 @@ class SealedTextField(_TextField):
         else:
             # A function could build plaintext from parts (Concat, RawSQL): not here.
             self._refuse_unless_wrapping(expression)
+
+    def _refuse_plain_value(self, expression: Value) -> None:
+        if expression.value is None:
+            return
+        if not isinstance(expression.value, Sealed):
+            raise TypeError(f"{self.name} takes sealed values only")
+        if not isinstance(expression._output_field_or_none, SealedTextField):
+            # Left to themselves, some drivers store the text "<sealed>".
+            raise TypeError(
+                f"{self.name} takes sealed values as "
+                "Value(sealed, output_field=SealedTextField()) in an expression"
+            )
 
     def _refuse_unless_wrapping(self, expression: Any) -> None:
         sources = [e for e in expression.get_source_expressions() if e is not None]

@@ -239,7 +239,7 @@ class SealedTextFieldTests(SimpleTestCase):
         assert kwargs["null"] is True
 
     def test_expressions_are_looked_through_to_their_leaves(self):
-        sealed = Value(Sealed(b"bytes"))
+        sealed = Value(Sealed(b"bytes"), output_field=SealedTextField())
         good = [
             sealed,
             Value(None),
@@ -251,6 +251,7 @@ class SealedTextFieldTests(SimpleTestCase):
         bad = [
             Value(PLAIN),
             Value(Secret(PLAIN)),
+            Value(Sealed(b"bytes")),
             Case(When(pk=1, then=sealed), default=Value(PLAIN)),
             Case(When(pk=1, then=Value(PLAIN)), default=sealed),
             Coalesce(sealed, Value(PLAIN)),
