@@ -133,7 +133,7 @@ def _confirm(
     question: Any,
 ) -> TemplateResponse:
     shown = list(queryset.select_related("provider", "owner")[:SHOWN])
-    title = modeladmin.get_action(action)[2]
+    title = modeladmin.get_actions(request)[action][2]
     context = {
         **modeladmin.admin_site.each_context(request),
         "title": title,
