@@ -209,7 +209,7 @@ class SealedTextField(_TextField):
             # A function could build plaintext from parts (Concat, RawSQL): not here.
             self._refuse_unless_wrapping(expression)
 
-    def _refuse_plain_value(self, expression: Value) -> None:
+    def _refuse_plain_value(self, expression: Any) -> None:
         if expression.value is None:
             return
         if not isinstance(expression.value, Sealed):

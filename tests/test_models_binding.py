@@ -27,7 +27,9 @@ SECOND = "second-sealing-key-made-up-for-rotation-f36b9a45"
 
 @pytest.fixture
 def account():
-    return ConnectedAccountFactory(access_token="plain-access", refresh_token="plain-refresh")
+    return ConnectedAccountFactory(
+        access_token="plain-access", refresh_token="plain-refresh"
+    )
 
 
 class TestMovedCiphertext:
@@ -182,7 +184,9 @@ class TestChangedProvider:
             again(other).reveal("refresh_token")
 
         assert caught.value.names == {"id", "iss", "te"}
-        store(other.provider, "client_secret", stored(account.provider, "client_secret"))
+        store(
+            other.provider, "client_secret", stored(account.provider, "client_secret")
+        )
         with pytest.raises(WrongContext):
             again(other.provider).reveal("client_secret")
 
@@ -201,7 +205,9 @@ class TestFlippedBytes:
         raw = base64.urlsafe_b64decode(good)
 
         for position in range(0, len(raw), 7):
-            store(account, "access_token", base64.urlsafe_b64encode(flip(raw, position)))
+            store(
+                account, "access_token", base64.urlsafe_b64encode(flip(raw, position))
+            )
             with pytest.raises(TokenUndecryptable):
                 again(account).reveal("access_token")
 

@@ -55,7 +55,9 @@ def again(row):
 
 @pytest.fixture
 def account():
-    return ConnectedAccountFactory(access_token="plain-access", refresh_token="plain-refresh")
+    return ConnectedAccountFactory(
+        access_token="plain-access", refresh_token="plain-refresh"
+    )
 
 
 class TestStoredBytes:
@@ -76,7 +78,9 @@ class TestStoredBytes:
     def test_bulk_create_seals(self):
         provider = ProviderFactory()
         accounts = [
-            ConnectedAccount(provider=provider, uid=str(number), access_token=f"at-{number}")
+            ConnectedAccount(
+                provider=provider, uid=str(number), access_token=f"at-{number}"
+            )
             for number in range(3)
         ]
 
@@ -125,7 +129,9 @@ class TestBulkUpdate:
             )
             one.refresh_token = None
 
-        ConnectedAccount.objects.bulk_update(accounts, ["access_token", "refresh_token"])
+        ConnectedAccount.objects.bulk_update(
+            accounts, ["access_token", "refresh_token"]
+        )
 
         for one in accounts:
             assert again(one).reveal("access_token") == Secret(f"new-{one.uid}")
@@ -145,9 +151,13 @@ class TestBulkUpdate:
         good.access_token = fields.seal("x", good.sealing_context("access_token"))
         bad.access_token = value
 
-        refused = pytest.raises(TypeError, match="access_token takes sealed values only")
+        refused = pytest.raises(
+            TypeError, match="access_token takes sealed values only"
+        )
         with refused, transaction.atomic():
-            ConnectedAccount.objects.bulk_update([good, bad], ["access_token"], batch_size=1)
+            ConnectedAccount.objects.bulk_update(
+                [good, bad], ["access_token"], batch_size=1
+            )
 
         assert [stored(good), stored(bad)] == before
 
@@ -249,7 +259,9 @@ class TestLazy:
 
     def test_they_are_listed_counted_and_iterated(self, account, bad):
         assert ConnectedAccount.objects.count() == 2
-        assert [a.pk for a in ConnectedAccount.objects.order_by("created_at").iterator()] == [
+        assert [
+            a.pk for a in ConnectedAccount.objects.order_by("created_at").iterator()
+        ] == [
             account.pk,
             bad.pk,
         ]

@@ -6,11 +6,19 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Q, TextField
-from django.db.models.functions import Cast
+from django.db.models import F, Q, TextField, Value
+from django.db.models.functions import Cast, StrIndex
+from django.db.models.lookups import GreaterThan
 
 if TYPE_CHECKING:
     from oauth_accounts.models.account import ConnectedAccount  # noqa: F401
+
+
+def _exactly(text: str) -> Q:
+    # Scopes are case-sensitive (RFC 6749 section 3.3). LIKE is not on SQLite, and INSTR
+    # is not on MariaDB; each of them is on the other.
+    position = StrIndex(F("_scopes_text"), Value(text))
+    return Q(GreaterThan(position, 0), _scopes_text__contains=text)
 
 
 class ConnectedAccountQuerySet(models.QuerySet["ConnectedAccount"]):
@@ -35,7 +43,7 @@ class ConnectedAccountQuerySet(models.QuerySet["ConnectedAccount"]):
         rows = self.annotate(_scopes_text=Cast("scopes", TextField()))
         for scope in scopes:
             for name in [scope] if isinstance(scope, str) else scope:
-                rows = rows.filter(_scopes_text__contains=f'"{name}"')
+                rows = rows.filter(_exactly(f'"{name}"'))
         return rows
 
     def usable(self) -> ConnectedAccountQuerySet:

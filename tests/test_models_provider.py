@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from oauth_accounts import clock
+from oauth_accounts.fields import Secret
+from oauth_accounts.models import AccountEvent, Provider
+from oauth_accounts.models.provider import ENDPOINT_FIELDS, missing_configuration
+from oauth_accounts.testing.factories import ProviderFactory
+from oauth_accounts.validators import RESERVED_PARAMETERS
+from tests.test_models_sealing import again
+
+GOOD = "https://provider.example/path?tenant=1"
+REFUSED_URLS = [
+    "http://provider.example/",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "file:///etc/passwd",
+    "ftp://provider.example/",
+    "//provider.example/",
+    "/path",
+    "https://",
+    "https://user@provider.example/",
+    "https://user:pass@provider.example/",
+    "https://provider.example/#fragment",
+    "https://provider.example\\@evil.example/",
+    "https://provider.example/ x",
+    "https://provider.example/\n",
+    "https://2130706433/",
+    "https://0x7f.1/",
+    "https://[::1",
+]
+
+
+@pytest.fixture
+def provider(db):
+    return ProviderFactory()
+
+
+def problems(**values) -> dict[str, list[str]]:
+    try:
+        ProviderFactory.build(**values).full_clean(validate_unique=False)
+    except ValidationError as error:
+        return error.message_dict
+    return {}
+
+
+class TestValidation:
+    def test_a_provider_of_the_factory_is_valid(self):
+        assert problems() == {}
+
+    @pytest.mark.parametrize("name", [n for n in ENDPOINT_FIELDS if n != "issuer"])
+    def test_every_endpoint_is_validated(self, name, settings):
+        settings.DEBUG = False
+
+        assert problems(**{name: GOOD}) == {}
+        assert set(problems(**{name: "http://provider.example/"})) == {name}
+
+    @pytest.mark.parametrize("url", REFUSED_URLS)
+    def test_urls_that_the_transport_would_not_call(self, url, settings):
+        settings.DEBUG = False
+
+        assert set(problems(token_endpoint=url)) == {"token_endpoint"}
+
+    def test_plain_http_on_loopback_while_debug_is_on(self, settings):
+        settings.DEBUG = True
+        assert problems(token_endpoint="http://127.0.0.1:8000/token") == {}
+        settings.DEBUG = False
+        assert set(problems(token_endpoint="http://127.0.0.1:8000/token"))
+
+    @pytest.mark.parametrize(
+        "scopes",
+        ["read", {"read": 1}, [1], [None], ["two words"], ['qu"ote'], ["é"], [""]],
+    )
+    def test_scopes_that_are_none(self, scopes):
+        assert set(problems(scopes=scopes)) == {"scopes"}
+
+    @pytest.mark.parametrize("scopes", [[], ["read"], ["https://a.example/scope.read"]])
+    def test_scopes(self, scopes):
+        assert problems(scopes=scopes) == {}
+
+    @pytest.mark.parametrize("name", RESERVED_PARAMETERS)
+    def test_parameters_that_the_client_sets_itself(self, name):
+        for field in ("authorization_params", "token_params", "refresh_params"):
+            assert name in problems(**{field: {name: "x"}})[field][0]
+
+    @pytest.mark.parametrize("value", [["a"], "a", {"a": 1}, {"a": None}, {"a": ["b"]}])
+    def test_parameters_that_are_no_text(self, value):
+        assert set(problems(token_params=value)) == {"token_params"}
+
+    def test_parameters(self):
+        assert problems(authorization_params={"access_type": "offline"}) == {}
+
+    def test_pkce_with_s256_is_not_given_up(self):
+        assert problems(code_challenge_methods_supported=["plain", "S256"]) == {}
+        for methods in (["plain"], []):
+            assert set(problems(code_challenge_methods_supported=methods)) == {
+                "code_challenge_methods_supported"
+            }
+
+    def test_a_public_client_has_no_secret(self):
+        assert set(problems(token_endpoint_auth_method="none")) == {
+            "token_endpoint_auth_method"
+        }
+        assert problems(token_endpoint_auth_method="none", client_secret=None) == {}
+
+
+class TestSlug:
+    def test_it_cannot_be_changed(self, provider):
+        slug = provider.slug
+
+        for row in (provider, again(provider)):
+            row.slug = "renamed"
+            with pytest.raises(ValueError, match="cannot be changed"):
+                row.save()
+
+        assert Provider.objects.get().slug == slug
+
+    def test_it_can_be_deferred(self, provider):
+        row = Provider.objects.only("name").get()
+        row.name = "renamed"
+
+        row.save()
+
+        assert again(provider).name == "renamed"
+
+    def test_it_is_unique(self, provider):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            ProviderFactory(slug=provider.slug)
+
+
+class TestCircuitBreaker:
+    def test_it_opens_once(self, provider):
+        other = again(provider)
+
+        assert provider.pause(60, "invalid_client")
+        assert not other.pause(600, "rate_limited")
+
+        assert provider.is_paused()
+        assert again(provider).pause_reason == "invalid_client"
+        assert AccountEvent.objects.filter(kind="provider_paused").count() == 1
+
+    def test_it_closes_by_itself(self, provider):
+        provider.pause(-1, "rate_limited")
+
+        assert not again(provider).is_paused()
+        assert provider.pause(60, "rate_limited")
+
+    def test_it_is_closed_by_hand(self, provider):
+        provider.pause(60, "rate_limited")
+
+        provider.resume()
+
+        for row in (provider, again(provider)):
+            assert not row.is_paused()
+            assert row.pause_reason == ""
+
+    def test_those_that_can_be_called(self, provider):
+        now = clock.utcnow()
+        ProviderFactory(slug="disabled", enabled=False)
+        ProviderFactory(slug="paused", paused_until=now + timedelta(minutes=1))
+        ProviderFactory(slug="was-paused", paused_until=now - timedelta(minutes=1))
+
+        found = Provider.objects.callable_at(now).values_list("slug", flat=True)
+
+        assert set(found) == {provider.slug, "was-paused"}
+        assert Provider.objects.enabled().count() == 3
+
+
+class TestMargin:
+    def test_its_own_or_the_projects(self, settings):
+        settings.OAUTH_ACCOUNTS_REFRESH_MARGIN = 77
+
+        assert ProviderFactory.build().margin() == 77
+        assert ProviderFactory.build(refresh_margin=0).margin() == 0
+
+
+class TestConfiguration:
+    def test_what_is_missing(self):
+        assert missing_configuration(ProviderFactory.build()) == []
+        bare = Provider(slug="bare")
+        assert missing_configuration(bare) == [
+            "client_id",
+            "authorization_endpoint",
+            "token_endpoint",
+            "client_secret",
+            "userinfo_endpoint",
+        ]
+        bare.token_endpoint_auth_method = "none"
+        assert "client_secret" not in missing_configuration(bare)
+
+    def test_the_client_gets_the_secret_and_hides_it(self, provider):
+        client = again(provider).oauth_client()
+
+        assert client.config.client_secret == provider.reveal("client_secret")
+        assert "<secret>" in repr(client.config)
+
+    def test_a_secret_before_it_is_saved(self):
+        assert Provider().reveal("client_secret") is None
+        assert Provider(client_secret=Secret("x")).reveal("client_secret") == Secret(
+            "x"
+        )
+
+    def test_str(self):
+        assert str(Provider(name="Example")) == "Example"
