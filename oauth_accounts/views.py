@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -65,15 +64,7 @@ class PageMixin(View):
         """Return the page that says in this app's own words what went wrong."""
         code = getattr(error, "code", "site_misconfigured")
         status = pages.status_of(error, code)
-        slug = self.kwargs.get("slug", "")
-        logger.log(
-            logging.ERROR if status == HTTPStatus.BAD_GATEWAY else logging.INFO,
-            "%s %s ended with %s (%s).",
-            type(self).__name__,
-            slug,
-            code,
-            error if isinstance(error, ImproperlyConfigured) else status.value,
-        )
+        self._log(error, code)
         response = render(
             self.request,
             self.result_template,
@@ -91,6 +82,18 @@ class PageMixin(View):
         # Django mails the request of a 5xx to the administrators unless it was logged.
         response._has_been_logged = True  # type: ignore[attr-defined]
         return response
+
+    def _log(self, error: Exception, code: str) -> None:
+        broken = isinstance(error, ImproperlyConfigured)
+        configure = broken or getattr(error, "recovery", "") == "configure"
+        logger.log(
+            logging.ERROR if configure else logging.INFO,
+            "%s %s ended with %s%s.",
+            type(self).__name__,
+            self.kwargs.get("slug", ""),
+            code,
+            f": {error}" if broken else "",
+        )
 
     def get_retry_provider(self, error: Exception) -> Provider | None:
         """Return the provider to offer another try at, where that could help."""

@@ -12,48 +12,45 @@ from django.urls import reverse
 from oauth_accounts.models import ConnectedAccount
 from oauth_accounts.testing.server import FakeProvider
 
-TOKEN = "a" * 32
-HEADERS = {
-    "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private",
-    "X-Frame-Options": "DENY",
-}
+CSRF = "a" * 32
 
 
 class Browser:
     """
     A test client that obeys CSRF.
 
-    user: logged in, or None. server: where it is sent to consent.
+    user: logged in, or None. server: where it is sent to consent. secure: over https.
     """
 
-    def __init__(self, user: Any, server: FakeProvider, **extra: Any) -> None:
+    def __init__(self, user: Any, server: FakeProvider, secure: bool = False) -> None:
         self.client = Client(enforce_csrf_checks=True)
         self.server = server
-        self.extra = extra
+        self.secure = secure
         if user is not None:
             self.client.force_login(user)
 
     def get(self, path: str, **data: Any) -> HttpResponse:
-        return self.client.get(path, data, **self.extra)
+        return self.client.get(path, data, secure=self.secure)
 
     def post(self, path: str, **data: Any) -> HttpResponse:
         """Send a form as a page of the site would."""
-        self.client.cookies["csrftoken"] = TOKEN
-        data["csrfmiddlewaretoken"] = TOKEN
-        extra = dict(self.extra)
-        if extra.get("secure"):
-            extra["HTTP_REFERER"] = "https://testserver/"
-        return self.client.post(path, data, **extra)
+        self.client.cookies["csrftoken"] = CSRF
+        data["csrfmiddlewaretoken"] = CSRF
+        origin = "https://testserver" if self.secure else "http://testserver"
+        headers = {"origin": origin}
+        return self.client.post(path, data, secure=self.secure, headers=headers)
 
     def start(self, slug: str = "fake", **data: Any) -> str:
         """Press "connect" and return the provider's address."""
-        response = self.post(reverse("oauth_accounts:connect", args=[slug]), **data)
+        response = self.post(connect_url(slug), **data)
         assert response.status_code == 302, response.content.decode()
         return str(response["Location"])
 
     def consent(self, address: str) -> str:
-        """Say yes (or what the server is set to) and return the callback's path."""
-        parts = urlsplit(self.server.authorize(address))
+        """Decide as the server is set to, and return the callback's path and query."""
+        server = self.server
+        back = server.authorize(address, subject=server.subject, deny=server.deny)
+        parts = urlsplit(back)
         return f"{parts.path}?{parts.query}"
 
     def connect(self, **data: Any) -> ConnectedAccount:
@@ -61,3 +58,30 @@ class Browser:
         response = self.get(self.consent(self.start(**data)))
         assert response.status_code == 302, response.content.decode()
         return ConnectedAccount.objects.latest("created_at")
+
+
+def list_url() -> str:
+    return reverse("oauth_accounts:list")
+
+
+def connect_url(slug: str = "fake") -> str:
+    return reverse("oauth_accounts:connect", args=[slug])
+
+
+def callback_url(slug: str = "fake") -> str:
+    return reverse("oauth_accounts:callback", args=[slug])
+
+
+def reconnect_url(account: ConnectedAccount) -> str:
+    return reverse("oauth_accounts:reconnect", args=[account.pk])
+
+
+def disconnect_url(account: ConnectedAccount) -> str:
+    return reverse("oauth_accounts:disconnect", args=[account.pk])
+
+
+def assert_protected(response: HttpResponse, referrer: str = "no-referrer") -> None:
+    """Fail unless the answer may be neither stored nor framed, and leaks no address."""
+    assert "no-store" in response["Cache-Control"]
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["Referrer-Policy"] == referrer

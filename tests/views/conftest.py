@@ -1,3 +1,5 @@
+"""A provider on loopback, its row, and people with browsers."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -5,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.test import Client
 
 from oauth_accounts.models import Provider
 from oauth_accounts.testing.server import FakeProvider
@@ -21,32 +22,27 @@ def server() -> Iterator[FakeProvider]:
 
 @pytest.fixture
 def provider(transactional_db: None, server: FakeProvider) -> Provider:
-    """The row for that server."""
+    """The row for that server; committed, because callbacks write outside the request."""
     return Provider.objects.create(slug="fake", **server.as_provider_fields())
 
 
 @pytest.fixture
 def user(transactional_db: None) -> Any:
-    return get_user_model().objects.create_user("anna", password="anna")
+    return get_user_model().objects.create_user("anna")
 
 
 @pytest.fixture
 def other_user(transactional_db: None) -> Any:
-    return get_user_model().objects.create_user("bert", password="bert")
+    return get_user_model().objects.create_user("bert")
 
 
 @pytest.fixture
 def browser(user: Any, server: FakeProvider) -> Browser:
-    """Anna's browser, logged in."""
+    """Anna's browser."""
     return Browser(user, server)
 
 
 @pytest.fixture
-def stranger(server: FakeProvider) -> Browser:
-    """A browser without cookies."""
+def stranger(transactional_db: None, server: FakeProvider) -> Browser:
+    """A browser that is not logged in."""
     return Browser(None, server)
-
-
-@pytest.fixture
-def django_client() -> Client:
-    return Client(enforce_csrf_checks=True)

@@ -1,0 +1,303 @@
+"""The page of connected accounts, and disconnecting."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from django.db import connection
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+
+from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
+from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
+from oauth_accounts.testing.server import FakeProvider
+from tests.views.browser import (
+    Browser,
+    assert_protected,
+    connect_url,
+    disconnect_url,
+    list_url,
+    reconnect_url,
+)
+
+ACCESS, REFRESH = "secret-access-token-7f3a", "secret-refresh-token-9b1c"
+
+
+@pytest.fixture
+def account(provider: Provider, user: Any) -> ConnectedAccount:
+    return ConnectedAccountFactory(
+        provider=provider,
+        owner=user,
+        uid="alice",
+        label="alice@provider.example",
+        access_token=ACCESS,
+        refresh_token=REFRESH,
+    )
+
+
+def page_of(browser: Browser, **data: Any) -> BeautifulSoup:
+    response = browser.get(list_url(), **data)
+    assert response.status_code == 200
+    return BeautifulSoup(response.content, "html.parser")
+
+
+def actions(page: BeautifulSoup) -> set[str]:
+    forms = page.find_all("form")
+    assert all(form["method"] == "post" for form in forms)
+    assert all(form.find(attrs={"name": "csrfmiddlewaretoken"}) for form in forms)
+    return {form["action"] for form in forms}
+
+
+class TestList:
+    def test_login_is_needed(self, stranger: Browser) -> None:
+        response = stranger.get(list_url(), connect="fake")
+        assert response.status_code == 302
+        assert (
+            response["Location"] == f"/admin/login/?next={list_url()}%3Fconnect%3Dfake"
+        )
+
+    def test_nothing_there_yet(self, browser: Browser) -> None:
+        text = page_of(browser).get_text()
+        assert "You have not connected any account yet." in text
+        assert "An administrator can add one." in text
+
+    def test_headers(self, browser: Browser, account: ConnectedAccount) -> None:
+        response = browser.get(list_url())
+        assert_protected(response, referrer="same-origin")
+        assert "default-src 'none'" in response["Content-Security-Policy"]
+
+    def test_a_card_tells_all_but_the_tokens(
+        self, browser: Browser, account: ConnectedAccount
+    ) -> None:
+        response = browser.get(list_url())
+        page = BeautifulSoup(response.content, "html.parser")
+        card = page.find("article").get_text(" ", strip=True)
+        for word in ("Fake provider", "alice@provider.example", "Connected", "read"):
+            assert word in card
+        assert ACCESS not in response.content.decode()
+        assert REFRESH not in response.content.decode()
+        assert actions(page) == {connect_url(), disconnect_url(account)}
+
+    def test_b13_others_and_the_applications_accounts_are_not_shown(
+        self, browser: Browser, provider: Provider, other_user: Any
+    ) -> None:
+        ConnectedAccountFactory(provider=provider, owner=other_user)
+        ConnectedAccountFactory(provider=provider, owner=None)
+        assert page_of(browser).find("article") is None
+
+    def test_a4_8_names_are_escaped(
+        self, browser: Browser, provider: Provider, user: Any
+    ) -> None:
+        ConnectedAccountFactory(
+            provider=provider, owner=user, label="<img src=x onerror=alert(1)>"
+        )
+        assert page_of(browser).find("img") is None
+
+    @pytest.mark.parametrize(
+        ("values", "status", "words", "reconnect"),
+        [
+            (
+                {"status": "needs_reauth", "status_reason": "invalid_grant"},
+                "Needs your attention",
+                "no longer accepts the permission it gave. Reconnect it",
+                True,
+            ),
+            (
+                {"status": "disabled", "status_reason": "by_admin"},
+                "Disabled",
+                "An administrator ended it.",
+                False,
+            ),
+            (
+                {"status": "disabled", "status_reason": "provider_changed"},
+                "Disabled",
+                "set up anew",
+                True,
+            ),
+            ({"status_reason": "retrying"}, "Connected", "will be tried again", False),
+            ({"scopes": None}, "Connected", "not stated by the service", False),
+            ({"scopes": []}, "Connected", "Permissions none", False),
+            ({"last_refreshed_at": None}, "Connected", "Last refreshed never", False),
+        ],
+    )
+    def test_state_and_reason_in_words(
+        self,
+        browser: Browser,
+        account: ConnectedAccount,
+        values: dict[str, Any],
+        status: str,
+        words: str,
+        reconnect: bool,
+    ) -> None:
+        due = {} if "status" not in values else {"refresh_due_at": None}
+        ConnectedAccount.objects.update(**values, **due)
+        page = page_of(browser)
+        assert page.find(class_="oa-status").get_text() == status
+        assert words in " ".join(page.find("article").get_text(" ").split())
+        assert (reconnect_url(account) in actions(page)) == reconnect
+
+    def test_a_provider_that_is_switched_off(
+        self, browser: Browser, account: ConnectedAccount
+    ) -> None:
+        Provider.objects.update(enabled=False)
+        page = page_of(browser)
+        assert page.find(class_="oa-status").get_text() == "Service switched off"
+        assert actions(page) == {disconnect_url(account)}
+
+    def test_an_incomplete_provider_is_not_offered(
+        self, browser: Browser, provider: Provider
+    ) -> None:
+        Provider.objects.update(userinfo_endpoint="")
+        assert actions(page_of(browser)) == set()
+
+    def test_the_number_of_queries_does_not_grow(
+        self, browser: Browser, account: ConnectedAccount, user: Any
+    ) -> None:
+        counts = []
+        for _round in range(2):
+            with CaptureQueriesContext(
+                connection,
+            ) as queries:
+                page_of(browser)
+            counts.append(len(queries))
+            for number in range(5):
+                more = ConnectedAccountFactory(owner=user)
+                if number % 2:
+                    more.revoke()
+        assert counts[0] == counts[1]
+
+    def test_the_page_speaks_the_projects_template(
+        self, browser: Browser, account: ConnectedAccount, settings: Any, tmp_path: Path
+    ) -> None:
+        (tmp_path / "base.html").write_text(
+            "<title>{% block title %}{% endblock %} - ours</title>"
+            "<nav>ours</nav>{% block content %}{% endblock %}"
+        )
+        settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [str(tmp_path)]}]
+        response = browser.get(list_url())
+        page = BeautifulSoup(response.content, "html.parser")
+        assert page.title.get_text(strip=True) == "Connected accounts - ours"
+        assert page.nav is not None
+        assert page.find("link", rel="stylesheet") is not None
+        assert page.find("article") is not None
+        # The project's own policy holds there: its base may need scripts and fonts.
+        assert "Content-Security-Policy" not in response
+        assert_protected(response, referrer="same-origin")
+
+
+class TestWanted:
+    def test_the_connection_is_asked_for_first(
+        self, browser: Browser, provider: Provider
+    ) -> None:
+        page = page_of(browser, connect="fake", next="/report/")
+        section = page.find(class_="oa-wanted")
+        assert "Connect Fake provider to continue" in section.get_text()
+        assert section.find("input", attrs={"name": "next"})["value"] == "/report/"
+
+    def test_without_next_it_is_another_try(
+        self, browser: Browser, provider: Provider
+    ) -> None:
+        section = page_of(browser, connect="fake").find(class_="oa-wanted")
+        assert section.h2.get_text() == "Connect Fake provider"
+        assert section.find("input", attrs={"name": "next"}) is None
+
+    def test_a1_10_an_unsafe_next_does_not_reach_the_form(
+        self, browser: Browser, provider: Provider
+    ) -> None:
+        page = page_of(browser, connect="fake", next="//evil.example")
+        assert page.find("input", attrs={"name": "next"}) is None
+
+    def test_a_service_that_is_not_there(self, browser: Browser) -> None:
+        page = page_of(browser, connect="<b>nowhere")
+        assert "ask an administrator" in page.find(class_="oa-wanted").get_text()
+        assert page.find("b") is None
+
+
+class TestDisconnect:
+    def test_a6_1_post_only(self, browser: Browser, account: ConnectedAccount) -> None:
+        for method in ("get", "head", "options"):
+            response = getattr(browser.client, method)(disconnect_url(account))
+            assert response.status_code == 405
+            assert_protected(response)
+        assert browser.client.post(disconnect_url(account)).status_code == 403
+        account.refresh_from_db()
+        assert account.status == "active"
+
+    def test_a6_1_owners_only(
+        self,
+        account: ConnectedAccount,
+        other_user: Any,
+        server: FakeProvider,
+        stranger: Browser,
+    ) -> None:
+        response = Browser(other_user, server).post(disconnect_url(account))
+        assert response.status_code == 404
+        assert stranger.post(disconnect_url(account))["Location"].startswith("/admin/")
+        account.refresh_from_db()
+        assert account.status == "active"
+
+    def test_the_token_is_unusable_at_once(
+        self, browser: Browser, account: ConnectedAccount, user: Any
+    ) -> None:
+        response = browser.post(disconnect_url(account))
+        assert response.status_code == 302
+        assert response["Location"] == list_url()
+        account.refresh_from_db()
+        assert (account.status, account.status_reason) == ("revoked", "by_owner")
+        assert account.access_token is None
+        assert account.events.get(kind="revoked").actor == user
+        page = page_of(browser)
+        text = "alice@provider.example at Fake provider is disconnected."
+        assert text in page.get_text()
+
+    def test_a6_2_the_provider_is_not_waited_for(
+        self, browser: Browser, account: ConnectedAccount, server: FakeProvider
+    ) -> None:
+        started = time.monotonic()
+        assert browser.post(disconnect_url(account)).status_code == 302
+        assert time.monotonic() - started < 2
+        assert server.requests == []
+        assert PendingRevocation.objects.get().status == "pending"
+
+    @pytest.mark.parametrize(
+        ("outcome", "words"),
+        [
+            ("pending", "is being told"),
+            ("confirmed", "has confirmed"),
+            ("unsupported", "cannot be told"),
+            ("failed", "could not be told"),
+        ],
+    )
+    def test_a6_4_the_page_says_what_became_of_it(
+        self, browser: Browser, account: ConnectedAccount, outcome: str, words: str
+    ) -> None:
+        account.revoke()
+        PendingRevocation.objects.update(status=outcome)
+        page = page_of(browser)
+        card = page.find(class_="oa-revoked").find("article")
+        assert words in card.get_text()
+        assert actions(page) == {connect_url(), reconnect_url(account)}
+
+    def test_ended_at_the_provider(
+        self, browser: Browser, account: ConnectedAccount
+    ) -> None:
+        account.revoke(reason="at_provider")
+        card = page_of(browser).find(class_="oa-revoked").find("article")
+        assert "Access was ended at the service." in card.get_text()
+
+    @override_settings(LANGUAGE_CODE="ar")
+    def test_right_to_left(self, browser: Browser) -> None:
+        assert page_of(browser).html["dir"] == "rtl"
+
+
+def test_providers_are_listed_by_name(browser: Browser, provider: Provider) -> None:
+    ProviderFactory(slug="aaa", name="Aardvark")
+    buttons = page_of(browser).find(class_="oa-providers").find_all("button")
+    assert [b.get_text() for b in buttons] == [
+        "Connect Aardvark",
+        "Connect Fake provider",
+    ]
