@@ -22,3 +22,4 @@ class OAuthAccountsConfig(AppConfig):
         checks.register(own.check_numbers)
         checks.register(own.check_owner, checks.Tags.models)
         checks.register(own.check_owner_table, checks.Tags.database)
+        checks.register(own.check_time_zone, checks.Tags.database)

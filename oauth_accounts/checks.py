@@ -133,9 +133,7 @@ def check_numbers(**kwargs: Any) -> list[CheckMessage]:
 
 def check_owner(**kwargs: Any) -> list[CheckMessage]:
     """Check owner model and owner callable: E006 no such model, E007 no callable."""
-    try:
-        apps.get_model(conf.OAUTH_ACCOUNTS_OWNER_MODEL)
-    except (LookupError, ValueError):
+    if _owner_model() is None:
         return [
             Error(
                 "OAUTH_ACCOUNTS_OWNER_MODEL names no installed model.",
@@ -151,6 +149,13 @@ def check_owner(**kwargs: Any) -> list[CheckMessage]:
     return [] if right else [Error(message, id="oauth_accounts.E007")]
 
 
+def _owner_model() -> Any:
+    try:
+        return apps.get_model(conf.OAUTH_ACCOUNTS_OWNER_MODEL)
+    except (LookupError, ValueError):
+        return None
+
+
 def check_celery(**kwargs: Any) -> list[CheckMessage]:
     """Refuse pickle in Celery's settings: a message could run code (E008)."""
     names = ("CELERY_ACCEPT_CONTENT", "CELERY_RESULT_ACCEPT_CONTENT")
@@ -163,6 +168,34 @@ def check_celery(**kwargs: Any) -> list[CheckMessage]:
             hint="Set CELERY_ACCEPT_CONTENT = ['json'].",
             id="oauth_accounts.E008",
         )
+    ]
+
+
+def check_time_zone(
+    databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """
+    Check that times are stored in UTC: E010 USE_TZ is off, E011 a database's TIME_ZONE.
+
+    Whether a refresh is due and a lease has ended is decided by the database's clock.
+    """
+    if not settings.USE_TZ:
+        return [
+            Error(
+                "USE_TZ is False: leases and due dates cannot be compared in UTC.",
+                hint="Set USE_TZ = True.",
+                id="oauth_accounts.E010",
+            )
+        ]
+    return [
+        Error(
+            f"The database {alias!r} stores times in the zone {zone!r}, not in UTC.",
+            hint=f"Remove TIME_ZONE from DATABASES[{alias!r}].",
+            id="oauth_accounts.E011",
+        )
+        for alias in databases or ()
+        if not connections[alias].features.supports_timezones
+        and (zone := connections[alias].timezone_name) != "UTC"
     ]
 
 
@@ -186,9 +219,10 @@ def _foreign_owner_table(alias: str) -> str | None:
     """Return the table that the owner column refers to when it is the wrong one."""
     connection = connections[alias]
     account = apps.get_model("oauth_accounts", "ConnectedAccount")
-    owner = apps.get_model(conf.OAUTH_ACCOUNTS_OWNER_MODEL)
+    owner = _owner_model()
     with connection.cursor() as cursor:
-        if account._meta.db_table not in connection.introspection.table_names(cursor):
+        tables = connection.introspection.table_names(cursor)
+        if owner is None or account._meta.db_table not in tables:
             return None
         relations = connection.introspection.get_relations(
             cursor, account._meta.db_table
