@@ -18,6 +18,8 @@ from oauth_accounts.schedule import backoff
 if TYPE_CHECKING:
     from oauth_accounts.models import ConnectedAccount, PendingRevocation
 
+# What a revoked row must not hold any more.
+SEALED_FIELDS = ("access_token", "refresh_token", "token_secret", "id_token")
 # Tries before the outbox gives up and wipes the token; about a day with back-off.
 MAX_ATTEMPTS = 10
 
@@ -46,28 +48,32 @@ def revoke(
 
 def _stop(account: ConnectedAccount, reason: str) -> dict[str, Any]:
     """Take the tokens off the row as they are now; {} when it was revoked already."""
-    while True:
-        account.reload()
-        if account.status == account.Status.REVOKED:
-            return {}
-        tokens = {n: getattr(account, n) for n in ("access_token", "refresh_token")}
-        values = {
-            "status": account.Status.REVOKED,
-            "status_reason": reason,
-            "refresh_due_at": None,
-            "lease": None,
-            "lease_until": None,
-            "attempt_started_at": None,
-            "access_token": None,
-            "refresh_token": None,
-            "token_secret": None,
-            "id_token": None,
-        }
-        # A refresh that stores between the read and this write moves the generation.
-        seen = account.stored_row().filter(generation=account.generation)
-        if seen.update(**values, generation=F("generation") + 1):
-            account.reload()
-            return tokens
+    # The first write locks the row, so the read after it is of the newest tokens whatever
+    # the isolation level; the generation and the lease tell a refresh to give way.
+    stopped = (
+        account.stored_row()
+        .exclude(status=account.Status.REVOKED)
+        .update(
+            status=account.Status.REVOKED,
+            status_reason=reason,
+            refresh_due_at=None,
+            lease=None,
+            lease_until=None,
+            attempt_started_at=None,
+            generation=F("generation") + 1,
+        )
+    )
+    account.reload()
+    if not stopped:
+        return {}
+    tokens = {
+        name: getattr(account, name) for name in ("access_token", "refresh_token")
+    }
+    wiped = dict.fromkeys(SEALED_FIELDS)
+    account.stored_row().update(**wiped)
+    for name in wiped:
+        setattr(account, name, None)
+    return tokens
 
 
 def keep(

@@ -62,15 +62,27 @@ class AccountSession(GuardedSession):
         target = self._resolve(url.decode() if isinstance(url, bytes) else url)
         kwargs.setdefault("timeout", DEFAULT_TIMEOUT)
         token = Secret(self.account.get_access_token())
-        kwargs["auth"] = BearerAuth(token)
-        response = super().request(method, target, *args, **kwargs)
+        response = self._send_with(token, method, target, *args, **kwargs)
         if response.status_code != 401 or not _is_replayable(response.request):
             return response
         if not self.account.replace_rejected(token):
             return response
         response.close()
-        kwargs["auth"] = BearerAuth(Secret(self.account.get_access_token()))
-        return super().request(method, target, *args, **kwargs)
+        token = Secret(self.account.get_access_token())
+        return self._send_with(token, method, target, *args, **kwargs)
+
+    def _send_with(
+        self, token: Secret, method: str | bytes, url: str, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        """Send, and leave the token neither on the response nor on an exception."""
+        kwargs["auth"] = BearerAuth(token)
+        try:
+            response = super().request(method, url, *args, **kwargs)
+        except requests.RequestException as error:
+            _forget_token(error.request)
+            raise
+        _forget_token(response.request)
+        return response
 
     def _resolve(self, url: str) -> str:
         if "://" not in url and not url.startswith("//"):
@@ -80,6 +92,12 @@ class AccountSession(GuardedSession):
         if _origin(url) not in self._origins:
             raise ProviderMisconfigured("origin_refused")
         return url
+
+
+def _forget_token(request: Any) -> None:
+    # Error trackers print the attributes of what they find in a frame.
+    if request is not None:
+        request.headers.pop("Authorization", None)
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

@@ -145,6 +145,8 @@ def _batches(
             if keys:
                 yield keys, lease
                 served.add(provider.pk)
+        if not served:
+            return
         # Read again: a provider may have been paused by its own answers.
         waiting = [found for found in _providers(slug) if found.pk in served]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps as current_apps
 from django.db import router
 from django.db.models.signals import post_migrate, pre_delete
 from django.dispatch import receiver
@@ -28,6 +29,9 @@ def keep_tokens_of_deleted_account(
     row = (
         ConnectedAccount._base_manager.using(using)
         .filter(pk=instance.pk)
+        # Locked, and so the newest whatever the isolation level: a refresh that comes
+        # after this finds no row, and hands its tokens to the outbox itself.
+        .select_for_update()
         .values("access_token", "refresh_token")
         .first()
     )
@@ -44,7 +48,7 @@ def keep_tokens_of_deleted_account(
 
 @receiver(post_migrate)
 def sync_providers_of_settings(
-    sender: Any, using: str, apps: Any, **kwargs: Any
+    sender: Any, using: str, apps: Any = current_apps, **kwargs: Any
 ) -> None:
     """Write OAUTH_ACCOUNTS_PROVIDERS to rows once their table is as the code wants it."""
     if sender.name != "oauth_accounts" or not conf.OAUTH_ACCOUNTS_PROVIDERS:

@@ -152,6 +152,9 @@ class TestWithoutBroker:
         app.close()
         _set_current_app(before)
 
+    @pytest.mark.parametrize(
+        "url", ["amqp://guest:guest@127.0.0.1:9//", "redis://127.0.0.1:9/0"]
+    )
     def test_a_broker_that_is_down_breaks_nothing(
         self, dead_app, url, account, server, caplog
     ):

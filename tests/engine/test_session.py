@@ -1,0 +1,160 @@
+"""Calls to the provider's API, always with a token, and with a token to nobody else."""
+
+from __future__ import annotations
+
+import io
+import traceback
+
+import pytest
+import requests
+
+from oauth_accounts.exceptions import (
+    ProviderMisconfigured,
+    ProviderUnavailable,
+    ReauthRequired,
+)
+from oauth_accounts.session import AccountSession
+from oauth_accounts.testing.server import FakeProvider
+from oauth_accounts.testing.wire import Answer
+
+
+@pytest.fixture
+def live(make_account):
+    return make_account(expires_in=3000)
+
+
+def test_relative_urls_are_resolved_on_the_api(live, server):
+    response = live.session().get("me", params={"page": 2})
+    assert response.status_code == 200
+    assert server.requests[-1].target == "/api/me?page=2"
+    assert server.requests[-1].headers["Authorization"].startswith("Bearer at-")
+
+
+def test_a_leading_slash_stays_below_the_api(live, server):
+    assert live.session().get("/me").status_code == 200
+    assert server.requests[-1].path == "/api/me"
+
+
+def test_absolute_urls_of_the_api_are_taken(live, server):
+    assert live.session().get(f"{server.api_base_url}/me").status_code == 200
+    assert live.session().get(f"{server.api_base_url}/me".encode()).status_code == 200
+
+
+def test_an_account_may_have_an_api_of_its_own(live, server):
+    with FakeProvider() as tenant:
+        live.api_base_url = tenant.api_base_url
+        live.session().get("me")
+        assert len(tenant.requests) >= 1
+        assert not [r for r in server.requests if r.path.startswith("/api")]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/me",
+        "//evil.example/me",
+        "http://127.0.0.1:1/me",
+        "http://[x/me",
+        "http://127.0.0.1:port/me",
+        "ftp://127.0.0.1/me",
+    ],
+)
+def test_the_token_goes_to_no_other_origin(live, server, url):
+    with pytest.raises(ProviderMisconfigured) as caught:
+        live.session().get(url)
+    assert caught.value.code in {"origin_refused", "url_refused"}
+    assert server.requests == []
+
+
+def test_listed_origins_get_it_too(live):
+    with FakeProvider() as uploads:
+        session = AccountSession(live, hosts=[uploads.api_base_url])
+        assert session.get(f"{uploads.api_base_url}/me").status_code == 401
+        sent = uploads.requests[0].headers["Authorization"]
+        assert sent.startswith("Bearer at-")
+
+
+def test_without_an_api_address_relative_urls_are_refused(live):
+    live.provider.api_base_url = ""
+    with pytest.raises(ProviderMisconfigured) as caught:
+        live.session().get("me")
+    assert caught.value.code == "api_base_url_missing"
+
+
+def test_an_expired_token_is_refreshed_first(account, server):
+    assert account.session().get("me").status_code == 200
+    assert len(server.token_requests) == 1
+
+
+def test_a_token_that_is_refused_is_refreshed_and_the_call_repeated_once(live, server):
+    server.book.expire(live.reveal("access_token").get_value())
+    response = live.session().post("notes", json={"text": "hello"})
+    assert response.status_code == 200
+    assert len(server.token_requests) == 1
+    bodies = [r.body for r in server.requests if r.path == "/api/notes"]
+    assert bodies == [b'{"text": "hello"}'] * 2
+
+
+def test_a_second_refusal_is_the_answer(live, server):
+    server.script(*[Answer(status=401, json={})] * 3, endpoint="api")
+    assert live.session().get("me").status_code == 401
+    assert len([r for r in server.requests if r.path == "/api/me"]) == 2
+    assert len(server.token_requests) == 1
+
+
+def test_a_body_that_is_a_stream_is_not_repeated(live, server):
+    server.book.expire(live.reveal("access_token").get_value())
+    assert live.session().post("notes", data=io.BytesIO(b"once")).status_code == 401
+    assert server.token_requests == []
+
+
+def test_a_token_that_a_sibling_has_replaced_is_not_refreshed_again(live, server):
+    session = live.session()
+    twin = type(live).objects.get(pk=live.pk)
+    twin.refresh()
+    server.book.expire(live.reveal("access_token").get_value())
+    assert session.get("me").status_code == 200
+    assert len(server.token_requests) == 1
+
+
+def test_a_refusal_that_a_refresh_does_not_change_is_returned(
+    live, server, monkeypatch
+):
+    server.script(Answer(status=401, json={}), endpoint="api")
+    monkeypatch.setattr(type(live), "replace_rejected", lambda account, token: False)
+    assert live.session().get("me").status_code == 401
+    assert len([r for r in server.requests if r.path == "/api/me"]) == 1
+
+
+def test_a_dead_grant_ends_in_reauth_required(live, server):
+    server.book.expire(live.reveal("access_token").get_value())
+    server.script(Answer(status=400, json={"error": "invalid_grant"}))
+    with pytest.raises(ReauthRequired):
+        live.session().get("me")
+
+
+def test_a_redirect_is_returned_and_not_followed(live, server):
+    server.script(
+        Answer(status=302, headers={"Location": "https://evil.example/"}),
+        endpoint="api",
+    )
+    assert live.session().get("me").status_code == 302
+
+
+def test_the_token_stays_neither_on_the_response_nor_on_an_exception(live, server):
+    token = live.get_access_token()
+    response = live.session().get("me")
+    assert token not in repr(vars(response.request))
+    server.script(Answer(drop=True), endpoint="api")
+    with pytest.raises(requests.ConnectionError) as caught:
+        live.session().get("me")
+    assert "Authorization" not in caught.value.request.headers
+    assert token not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_provider_that_cannot_refresh_now_is_an_error_the_caller_knows(
+    account, server
+):
+    server.script(Answer(status=503, json={}))
+    with pytest.raises(ProviderUnavailable):
+        account.session().get("me")
