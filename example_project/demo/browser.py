@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from urllib.parse import urljoin
 
 import requests
@@ -53,13 +54,19 @@ class Page:
         part = self.soup.find("main") or self.soup.find(id="content") or self.soup
         return " ".join(part.get_text(" ").split())
 
+    @property
+    def gist(self) -> str:
+        """Its title, which names the error on Django's own pages, and how it begins."""
+        title = self.soup.title.get_text() if self.soup.title else ""
+        return f"{' '.join(title.split())}: {self.text[:200]}"
+
     def form(self, wanted: Callable[[Tag], object] = bool) -> Tag:
         """Return the first form in the main part that is wanted, or raise PageFailed."""
         part = self.soup.find("main") or self.soup.find(id="content") or self.soup
         for form in part.find_all("form"):
             if wanted(form):
                 return form
-        raise PageFailed(f"{self.where} has no such form: {self.text[:300]}")
+        raise PageFailed(f"{self.where} has no such form: {self.gist}")
 
 
 class Browser:
@@ -71,21 +78,25 @@ class Browser:
 
     def open(self, url: str, *, status: int = 200) -> Page:
         """Return the page, or raise PageFailed when it has another status."""
-        page = self._page(self.http.get(url, timeout=TIMEOUT, allow_redirects=False))
+        page = Page(self.http.get(url, timeout=TIMEOUT, allow_redirects=False))
         if page.status != status:
             raise PageFailed(
-                f"{page.where} answered {page.status}, not {status}: {page.text[:300]}"
+                f"{page.where} answered {page.status}, not {status}: {page.gist}"
             )
         return page
 
     def submit(self, page: Page, form: Tag, **values: str) -> Page:
-        """Send a form of the page as it stands, with the values given."""
+        """
+        Send a form of the page as it stands, with the values given.
+
+        Raises PageFailed when the answer is an error.
+        """
         fields = {
             field["name"]: field.get("value", "")
             for field in form.find_all("input", attrs={"name": True})
             if field.get("type") not in {"checkbox", "radio", "submit"}
         }
-        answer = self.http.post(
+        response = self.http.post(
             urljoin(page.url, form.get("action") or ""),
             data=fields | values,
             # What browsers add to a POST, and Django checks.
@@ -93,13 +104,13 @@ class Browser:
             timeout=TIMEOUT,
             allow_redirects=False,
         )
-        return self._page(answer)
+        answer = Page(response)
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise PageFailed(f"{answer.where} answered {answer.status}: {answer.gist}")
+        return answer
 
     def log_in(self, url: str, username: str, password: str) -> Page:
         """Fill in the log-in page at an address and return what comes of it."""
         page = self.open(url)
         form = page.form(lambda form: form.find("input", attrs={"type": "password"}))
         return self.submit(page, form, username=username, password=password)
-
-    def _page(self, response: requests.Response) -> Page:
-        return Page(response)

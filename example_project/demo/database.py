@@ -1,4 +1,4 @@
-"""A look behind the pages: stored rows, raw columns, files."""
+"""A look behind the pages, past the ORM too."""
 
 from __future__ import annotations
 
@@ -57,16 +57,6 @@ def as_bytes(value: Any) -> bytes:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     return str(value).encode()
-
-
-def files(folder: Path) -> Iterator[tuple[Path, bytes]]:
-    """Yield every file below a folder with what is in it."""
-    for path in sorted(folder.rglob("*")):
-        try:
-            if path.is_file():
-                yield path, path.read_bytes()
-        except FileNotFoundError:
-            continue  # a message that was taken meanwhile
 
 
 def provider_knows(folder: Path, token: str) -> bool:

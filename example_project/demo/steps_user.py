@@ -106,7 +106,8 @@ def see_revoked(visit: Visit, progress: Progress) -> str:
     page = visit.user.open(visit.stack.site + CONNECTED)
     account = database.account()
     card = page.soup.find(id=f"oa-{account.pk}").find_parent("article")
-    words = " ".join(card.get_text(" ").split())
+    parts = [card.header, *card.find_all("p", recursive=False)]
+    words = " ".join(" ".join(part.get_text(" ") for part in parts).split())
     require("Disconnected" in words, f"the page says: {words}")
     refused = visit.user.open(f"{visit.stack.site}/notes/", status=502)
     problem = refused.soup.find(role="alert").p.get_text(strip=True)

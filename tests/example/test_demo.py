@@ -11,6 +11,7 @@ from rich.console import Console
 from example_project import processes
 from example_project.demo import __main__ as demo
 from example_project.demo.report import Outcome, Report, make_table, mask
+from example_project.demo.search import search_files
 from example_project.demo.visit import StepFailed, require
 from example_project.processes import ProcessFailed
 
@@ -163,3 +164,10 @@ def test_require():
     require(1, "nothing happens")
     with pytest.raises(StepFailed, match="no page"):
         require([], "no page")
+
+
+def test_search_finds_what_is_there(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "web.log").write_text(f"GET /?token={SECRET} 200")
+    (tmp_path / "database").write_bytes(b"\xff\x00" + SECRET.encode())
+    assert search_files(tmp_path, [SECRET, "nothing like it"]) == (2, [2, 0])
