@@ -41,7 +41,9 @@ def run(alias: str, work: Callable[[], T], locks: QuerySet[Any] | None = None) -
     database is SQLite and the transaction stands in the way of any other writer.
     """
     connection = connections[alias]
-    if not connection.in_atomic_block or _inline.get():
+    # Without autocommit the caller is inside a transaction even where no block is open.
+    outside = connection.get_autocommit() and not connection.in_atomic_block
+    if outside or _inline.get():
         return work()
     if _is_in_memory(connection):
         raise RefreshInTransaction
@@ -69,6 +71,7 @@ def _in_thread(alias: str, work: Callable[[], T], locks: QuerySet[Any] | None) -
 
     def target() -> None:
         try:
+            connections[alias].set_autocommit(True)
             _probe(alias, locks)
             results.append(work())
         except BaseException as error:  # noqa: BLE001  # raised again in the caller

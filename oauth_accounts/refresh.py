@@ -99,19 +99,23 @@ def _refresh_once(
     content_with_valid: also return while somebody else refreshes and the token is valid.
     """
     started = time.monotonic()
-    for pause in chain(POLL_SECONDS, repeat(POLL_SECONDS[-1])):
-        account.require_usable()
-        if account.generation != seen:
-            return
-        require_refreshable(account)
-        if _looks_free(account) and (claim := lease.take(account)):
-            perform(account, claim)
-            return
-        if content_with_valid and is_fresh(account, 0):
-            return
+    pauses = chain(POLL_SECONDS, repeat(POLL_SECONDS[-1]))
+    while not _settle(account, seen, content_with_valid=content_with_valid):
         _raise_if_hopeless(account, time.monotonic() - started)
-        time.sleep(pause)
+        time.sleep(next(pauses))
         account.reload()
+
+
+def _settle(account: ConnectedAccount, seen: int, *, content_with_valid: bool) -> bool:
+    """Refresh if nobody else does; return whether there is nothing to wait for."""
+    account.require_usable()
+    if account.generation != seen:
+        return True
+    require_refreshable(account)
+    if _looks_free(account) and (claim := lease.take(account)):
+        perform(account, claim)
+        return True
+    return content_with_valid and is_fresh(account, 0)
 
 
 def _looks_free(account: ConnectedAccount) -> bool:
@@ -243,9 +247,7 @@ def _write(account: ConnectedAccount, claim: Claim, values: dict[str, Any]) -> b
             if time.monotonic() > claim.deadline:
                 raise
             retried = True
-            connection = connections[account.write_alias]
-            if not connection.in_atomic_block:
-                connection.close()
+            connections[account.write_alias].close_if_unusable_or_obsolete()
             time.sleep(0.2)
 
 

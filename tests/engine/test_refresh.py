@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -599,3 +600,41 @@ class TestMeanwhile:
             assert server.is_live(account.get_access_token())
         finally:
             signals.tokens_refreshed.disconnect(explode)
+
+    def test_revoked_and_deleted_at_the_same_moment(self, account, server, monkeypatch):
+        values = account.token_values(
+            TokenSet(issued_at=clock.utcnow(), refresh_token=Secret("rt"), problem="x")
+        )
+        rows = ConnectedAccount.objects.filter(pk=account.pk)
+        rows.update(status="revoked", refresh_due_at=None)
+        answer = SimpleNamespace(first=lambda: "revoked")
+        seen = SimpleNamespace(values_list=lambda *names, **options: answer)
+        monkeypatch.setattr(account, "stored_row", lambda: seen)
+        rows.delete()
+        PendingRevocation.objects.all().delete()
+        refresh.reactions.keep_for_revocation(account, values)
+        late = PendingRevocation.objects.get()
+        assert late.account is None
+        assert late.reveal("refresh_token") == Secret("rt")
+
+    def test_disabled_twice_is_one_event(self, account):
+        assert refresh.reactions.disable(account, "by_admin")
+        assert not refresh.reactions.disable(account, "by_admin")
+        assert account.events.count() == 1
+
+    def test_needs_reauth_twice_is_one_event_and_one_signal(self, account, told):
+        twin = ConnectedAccount.objects.get(pk=account.pk)
+        assert refresh.reactions.require_reauth(account, "invalid_grant")
+        assert not refresh.reactions.require_reauth(twin, "invalid_grant")
+        assert account.events.count() == 1
+        assert len(told) == 1
+
+    def test_postponing_what_somebody_else_took_writes_nothing(self, account):
+        lost = refresh.lease.take(account)
+        account.stored_row().update(lease=None)
+        refresh.reactions.failed(
+            account, lost.lease, ProviderUnavailable("server_error")
+        )
+        account.refresh_from_db()
+        assert account.failure_count == 0
+        assert account.events.count() == 0

@@ -158,3 +158,9 @@ def test_a_provider_that_cannot_refresh_now_is_an_error_the_caller_knows(
     server.script(Answer(status=503, json={}))
     with pytest.raises(ProviderUnavailable):
         account.session().get("me")
+
+
+def test_a_request_that_cannot_be_made_says_so(live, server):
+    with pytest.raises(requests.exceptions.InvalidHeader):
+        live.session().get("me", headers={"X-Bad": "a\nb"})
+    assert server.requests == []
