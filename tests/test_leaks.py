@@ -1,0 +1,202 @@
+"""
+The whole life of an account, and then a search for its secrets wherever they could be.
+
+Tokens, code, state, verifier and client secret are looked for raw, quoted, in base64 and in
+hex: in every row of every table, in all log records at DEBUG, in the pages of users and
+administrators with their headers and cookies, and in Celery messages.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from celery import Celery, current_app
+from celery._state import _set_current_app
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from oauth_accounts import outbox, sweep, tasks
+from oauth_accounts.exceptions import ProviderUnavailable
+from oauth_accounts.models import ConnectedAccount, Provider
+from oauth_accounts.testing.server import FakeProvider
+from oauth_accounts.testing.wire import Answer
+from tests.brokers import configure
+
+
+@pytest.fixture
+def server():
+    with FakeProvider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def log():
+    records = []
+
+    class Keep(logging.Handler):
+        def emit(self, record):
+            records.append(
+                f"{record.getMessage()} {record.args!r} {record.exc_text or ''}"
+            )
+
+    handler, root = Keep(), logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield records
+    root.removeHandler(handler)
+    root.setLevel(before)
+
+
+@pytest.fixture
+def messages(tmp_path):
+    """Bodies and headers of what is sent to the broker."""
+    before = current_app._get_current_object()
+    app = configure(Celery("leaks"), f"filesystem://{tmp_path}")
+    app.set_current()
+    yield lambda: "".join(p.read_text() for p in (tmp_path / "queue").iterdir())
+    app.close()
+    _set_current_app(before)
+
+
+class Reader:
+    """A browser that keeps whatever it was answered."""
+
+    def __init__(self, user):
+        self.client = Client()
+        self.client.force_login(user)
+        self.seen = []
+
+    def keep(self, response):
+        self.seen.append(repr((response.headers, response.cookies, response.content)))
+        return response
+
+    def get(self, url):
+        return self.keep(self.client.get(url))
+
+    def post(self, url, data=None):
+        return self.keep(self.client.post(url, data or {}))
+
+
+def disguises(secret):
+    raw = secret.encode()
+    return {
+        secret,
+        quote(secret, safe=""),
+        base64.b64encode(raw).decode().rstrip("="),
+        raw.hex(),
+    }
+
+
+def dump():
+    """Every row of every table, as the database holds it; bytes as text."""
+    rows = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            name = connection.ops.quote_name(table)
+            cursor.execute(f"SELECT * FROM {name}")  # noqa: S608
+            for row in cursor.fetchall():
+                rows += [
+                    bytes(v).decode("latin-1")
+                    if isinstance(v, bytes | memoryview)
+                    else str(v)
+                    for v in row
+                ]
+    return "\n".join(rows)
+
+
+def admin_pages(account, reader):
+    for model in ("provider", "connectedaccount", "authorizationattempt"):
+        assert (
+            reader.get(reverse(f"admin:oauth_accounts_{model}_changelist")).status_code
+            == 200
+        )
+    for obj in (account, account.provider, account.authorization_attempts.first()):
+        if obj is None:
+            continue
+        name = f"admin:oauth_accounts_{obj._meta.model_name}"
+        for page in ("change", "history", "delete"):
+            reader.get(reverse(f"{name}_{page}", args=[obj.pk]))
+
+
+def connect(user, server, secrets):
+    """Connect, once refused and then well; return the account."""
+    for mishap in ([Answer(status=400, json={"error": "invalid_grant"})], []):
+        start = user.client.post(reverse("oauth_accounts:connect", args=["fake"]))
+        back = server.authorize(start["Location"])
+        secrets.add(parse_qs(urlsplit(start["Location"]).query)["state"][0])
+        secrets.add(parse_qs(urlsplit(back).query)["code"][0])
+        server.script(*mishap)
+        user.get(back)
+        secrets.add(server.token_requests[-1].form["code_verifier"])
+    return ConnectedAccount.objects.get()
+
+
+def use(account, server):
+    """Call the API, refresh in the background, fail once; return what was shown of it."""
+    account.session().get("me")
+    ConnectedAccount.objects.update(refresh_due_at=account.created_at)
+    assert sweep.run().refreshed == 1
+    server.script(Answer(status=503, body=f"echo {server.client_secret}"))
+    account.reload()
+    with pytest.raises(ProviderUnavailable) as caught:
+        account.refresh()
+    error = caught.value
+    return repr((error, vars(error), account, vars(account))) + str(error)
+
+
+@pytest.fixture
+def readers(transactional_db):
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    return {
+        "user's pages": Reader(User.objects.create_user("ada")),
+        "admin": Reader(User.objects.create_superuser("root")),
+        "viewer's admin": Reader(viewer),
+    }
+
+
+def test_no_secret_has_a_way_out(server, log, messages, settings, readers):
+    settings.OAUTH_ACCOUNTS_BASE_URL = "http://testserver"
+    Provider.objects.create(slug="fake", **server.as_provider_fields())
+    user, admin, viewer = readers.values()
+    secrets = {server.client_secret}
+    account = connect(user, server, secrets)
+    places = {"objects": use(account, server)}
+    for reader in (admin, viewer):
+        admin_pages(account, reader)
+    user.get(reverse("oauth_accounts:list"))
+    assert tasks.enqueue(tasks.refresh_account, str(account.pk))
+    user.post(reverse("oauth_accounts:disconnect", args=[account.pk]))
+    places["database before delivery"] = dump()
+    outbox.deliver_due()
+    admin_pages(ConnectedAccount.objects.get(), admin)
+    account.delete()
+
+    for grant in server.grants:
+        secrets.update(grant.access_tokens + grant.refresh_tokens)
+    places |= {name: "".join(reader.seen) for name, reader in readers.items()}
+    places |= {"database": dump(), "log": "\n".join(log), "messages": messages()}
+    assert len(secrets) >= 9
+    assert all(places.values())
+    assert find(secrets, places) == []
+
+
+def find(secrets, places):
+    return [
+        (place, secret[:6])
+        for place, text in places.items()
+        for secret in secrets
+        for disguise in disguises(secret)
+        if disguise in text
+    ]
+
+
+def test_the_search_finds_what_is_there():
+    for disguise in disguises("at-secret/1"):
+        assert find({"at-secret/1"}, {"log": f"before {disguise} after"})
