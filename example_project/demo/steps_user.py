@@ -111,4 +111,4 @@ def see_revoked(visit: Visit, progress: Progress) -> str:
     require("Disconnected" in words, f"the page says: {words}")
     refused = visit.user.open(f"{visit.stack.site}/notes/", status=502)
     problem = refused.soup.find(role="alert").p.get_text(strip=True)
-    return f"the page says: {words}; account.session(): {problem}"
+    return f"the page says “{words}”, account.session() “{problem}”"
