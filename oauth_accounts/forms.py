@@ -39,8 +39,6 @@ class LinesField(forms.CharField):
         return "\n".join(map(str, value)) if isinstance(value, list) else value
 
     def to_python(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return value
         words = (super().to_python(value) or "").split()
         return list(dict.fromkeys(words)) or self.empty
 
@@ -73,6 +71,12 @@ class ProviderForm(_ModelForm):
     """
 
     scopes = LinesField(label=_("scopes"), empty=[], help_text=_("One per line."))
+    # Not text: a form would strip the blank, which nearly every provider wants.
+    scope_separator = forms.ChoiceField(
+        label=_("scope separator"),
+        choices=[(" ", _("blank (RFC 6749)")), (",", _("comma"))],
+        initial=" ",
+    )
     code_challenge_methods_supported = LinesField(
         label=_("PKCE methods"),
         help_text=_("As in the provider's metadata, one per line; empty when unknown."),

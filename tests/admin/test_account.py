@@ -1,0 +1,231 @@
+"""Accounts in the admin: what is seen, what is not, and what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+
+from oauth_accounts.admin import ConnectedAccountAdmin
+from oauth_accounts.fields import Sealed
+from oauth_accounts.models import (
+    AuthorizationAttempt,
+    ConnectedAccount,
+    PendingRevocation,
+    Provider,
+)
+from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
+from tests.admin.desk import ACCESS, REFRESH, Desk
+
+OTHER_KEY = "another-sealing-key-made-up-for-this-test-81d2e4b7"
+
+
+def cells(desk: Desk, name: str, **data: Any) -> list[str]:
+    """Return a column of the list."""
+    page = desk.page("connectedaccount_changelist", **data)
+    return [cell.get_text() for cell in page.find_all(class_=f"field-{name}")]
+
+
+class TestNothingSecret:
+    @pytest.mark.parametrize("who", ["root", "viewer"])
+    def test_b33_no_page_shows_a_token(
+        self,
+        admin: Desk,
+        staff: Callable[..., Desk],
+        account: ConnectedAccount,
+        who: str,
+    ) -> None:
+        desk = admin if who == "root" else staff("view_connectedaccount")
+        for arguments in (
+            ("connectedaccount_changelist",),
+            ("connectedaccount_change", account.pk),
+            *([("connectedaccount_delete", account.pk)] if who == "root" else []),
+        ):
+            html = desk.get(*arguments).content.decode()
+            assert "alice@provider.example" in html
+            for secret in (ACCESS, REFRESH, account.access_token.ciphertext.decode()):
+                assert secret not in html
+
+    def test_nothing_can_be_added_or_changed(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        page = admin.page("connectedaccount_change", account.pk)
+        form = page.find("form", id="connectedaccount_form")
+        inputs = {field.get("name") for field in form.find_all(["input", "textarea"])}
+        assert inputs == {"csrfmiddlewaretoken"}
+        response = admin.post("connectedaccount_change", account.pk, label="x")
+        assert response.status_code == 403
+        assert admin.get("connectedaccount_add").status_code == 403
+
+    def test_without_permission_there_is_nothing(
+        self, staff: Callable[..., Desk], account: ConnectedAccount
+    ) -> None:
+        desk = staff("view_provider")
+        assert desk.get("connectedaccount_changelist").status_code == 403
+        assert desk.get("connectedaccount_change", account.pk).status_code == 403
+
+    def test_the_list_reads_no_token(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        with CaptureQueriesContext(connection) as queries:
+            admin.page("connectedaccount_changelist")
+        assert not [q for q in queries if '"access_token"' in q["sql"]]
+        assert not [q for q in queries if "`access_token`" in q["sql"]]
+
+    def test_a4_8_names_are_escaped(self, admin: Desk, provider: Provider) -> None:
+        account = ConnectedAccountFactory(
+            provider=provider, label="<img src=x>", profile={"name": "<img src=y>"}
+        )
+        for page in (
+            admin.page("connectedaccount_changelist"),
+            admin.page("connectedaccount_change", account.pk),
+        ):
+            assert page.find("img", src=["x", "y"]) is None
+
+
+class TestList:
+    def test_the_number_of_queries_does_not_grow(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        counts = []
+        for _round in range(2):
+            with CaptureQueriesContext(connection) as queries:
+                admin.page("connectedaccount_changelist")
+            counts.append(len(queries))
+            for number in range(5):
+                owner = User.objects.create_user(f"user-{_round}-{number}")
+                ConnectedAccountFactory(provider=account.provider, owner=owner)
+        assert counts[0] == counts[1]
+
+    def test_search_by_id_label_and_owner(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        ConnectedAccountFactory(uid="zed", label="zed@example.com")
+        for word in ("alice", "provider.exam", "anna"):
+            assert cells(admin, "owner", q=word) == ["anna"]
+        assert cells(admin, "owner", q="nobody") == []
+
+    @pytest.mark.parametrize(
+        "query",
+        [{"status__exact": "needs_reauth"}, {"reason": "invalid_grant"}],
+    )
+    def test_filters(
+        self, admin: Desk, account: ConnectedAccount, query: dict[str, str]
+    ) -> None:
+        other = ConnectedAccountFactory(provider=account.provider)
+        ConnectedAccount.objects.filter(pk=other.pk).update(
+            status="needs_reauth", status_reason="invalid_grant", refresh_due_at=None
+        )
+        found = cells(admin, "reason", **query)
+        assert found == [
+            "The service no longer accepts the permission it gave. (invalid_grant)"
+        ]
+        assert len(cells(admin, "reason")) == 2
+
+    def test_filter_by_provider(self, admin: Desk, account: ConnectedAccount) -> None:
+        other = ProviderFactory()
+        query = {"provider__id__exact": str(other.pk)}
+        assert cells(admin, "state", **query) == []
+
+    def test_an_owner_model_without_user_names(
+        self, admin: Desk, account: ConnectedAccount, monkeypatch: Any
+    ) -> None:
+        for path in ("base_user.AbstractBaseUser", "models.AbstractUser"):
+            name = f"django.contrib.auth.{path}.USERNAME_FIELD"
+            monkeypatch.delattr(name, raising=False)
+        desk = ConnectedAccountAdmin(ConnectedAccount, None)
+        assert desk.get_search_fields(None) == ["uid", "label"]
+
+
+class TestUndecryptable:
+    def test_a_row_whose_key_is_gone_breaks_nothing(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        with override_settings(FERNET_KEYS=[OTHER_KEY]):
+            assert cells(admin, "state") == ["Undecryptable"]
+            page = admin.page("connectedaccount_change", account.pk)
+            assert "does not open with the keys" in page.get_text()
+        assert cells(admin, "state") == ["Active"]
+
+    def test_without_keys_the_pages_say_so(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        with override_settings(FERNET_KEYS=[]):
+            assert cells(admin, "state") == ["Undecryptable"]
+            page = admin.page("connectedaccount_change", account.pk)
+            assert "FERNET_KEYS is empty." in page.get_text()
+
+    def test_a8_2_a_damaged_row_breaks_nothing(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        ConnectedAccount.objects.update(access_token=Sealed(b"rubbish"))
+        page = admin.page("connectedaccount_change", account.pk)
+        assert "does not open with the keys" in page.get_text()
+
+
+class TestPage:
+    def test_state_tokens_and_history_in_words(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        account.record_event("connected", actor=account.owner)
+        account.record_event("refresh_failed", "unreachable")
+        ConnectedAccount.objects.update(last_error="slow_down")
+        page = admin.page("connectedaccount_change", account.pk)
+        text = " ".join(page.get_text(" ").split())
+        assert "Sealed: access token, refresh token" in text
+        assert "Connected, anna" in text
+        assert "Refresh failed (unreachable)" in text
+        assert "slow_down" in text
+        link = page.find("a", string="All events")["href"]
+        events = admin.client.get(link)
+        assert events.status_code == 200
+        assert len(events.context["cl"].result_list) == 2
+
+    def test_a_revoked_account_has_no_token(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        account.revoke(reason="by_owner")
+        text = admin.page("connectedaccount_change", account.pk).get_text()
+        assert "No token." in text
+        assert "Disconnected by its owner. (by_owner)" in text
+
+
+class TestDelete:
+    def test_the_tokens_go_to_the_outbox(
+        self, admin: Desk, account: ConnectedAccount, owner: User
+    ) -> None:
+        AuthorizationAttempt.objects.create(
+            state_hash="a",
+            browser_hash="b",
+            user=owner,
+            provider=account.provider,
+            account=account,
+            client_id="c",
+        )
+        admin.post("connectedaccount_delete", account.pk, post="yes")
+        assert not ConnectedAccount.objects.exists()
+        pending = PendingRevocation.objects.get()
+        assert pending.account_key == account.pk
+        assert pending.refresh_token is not None
+
+    def test_several_at_once(self, admin: Desk, account: ConnectedAccount) -> None:
+        admin.act("delete_selected", account, post="yes")
+        assert not ConnectedAccount.objects.exists()
+        assert PendingRevocation.objects.count() == 1
+
+    def test_a_user_with_accounts_can_be_deleted(
+        self, admin: Desk, account: ConnectedAccount, owner: User
+    ) -> None:
+        admin.client.cookies["csrftoken"] = "a" * 32
+        response = admin.client.post(
+            f"/admin/auth/user/{owner.pk}/delete/",
+            {"post": "yes", "csrfmiddlewaretoken": "a" * 32},
+        )
+        assert response.status_code == 302
+        assert not User.objects.filter(pk=owner.pk).exists()
+        assert PendingRevocation.objects.count() == 1

@@ -1,0 +1,381 @@
+"""Providers in the admin: secrets go in and never come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import override_settings
+
+from oauth_accounts import clock
+from oauth_accounts.forms import ProviderForm
+from oauth_accounts.models import AccountEvent, ConnectedAccount, Provider
+from oauth_accounts.models.provider import ENDPOINT_FIELDS
+from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
+from oauth_accounts.testing.server import FakeProvider
+from tests.admin.desk import Desk, errors, messages
+
+NEW = {
+    "name": "Git Forge",
+    "slug": "forge",
+    "client_id": "abc",
+    "new_client_secret": "forge-secret-1",
+    "issuer": "https://forge.example",
+    "authorization_endpoint": "https://forge.example/authorize",
+    "token_endpoint": "https://forge.example/token",
+    "userinfo_endpoint": "https://forge.example/userinfo",
+    "scopes": "repo\nuser:email\n\nrepo",
+}
+
+
+def secret_of(provider: Provider) -> str:
+    provider.refresh_from_db()
+    return provider.reveal("client_secret").get_value()
+
+
+class TestAdd:
+    def test_a_provider_is_made(self, admin: Desk) -> None:
+        page = admin.submit("provider_add", **NEW)
+        assert page.status_code == 200
+        provider = Provider.objects.get()
+        assert provider.scopes == ["repo", "user:email"]
+        assert provider.code_challenge_methods_supported is None
+        assert secret_of(provider) == "forge-secret-1"
+        event = AccountEvent.objects.get()
+        assert (event.kind, event.reason) == ("secret_changed", "client_secret")
+        assert event.actor == admin.user
+        assert b"forge-secret-1" not in page.content
+
+    def test_the_page_says_what_comes_after_saving(self, admin: Desk) -> None:
+        text = admin.page("provider_add").get_text()
+        assert "Save the provider to see what to register there." in text
+        assert "Not saved yet." in text
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            (
+                {"authorization_endpoint": "javascript:alert(1)"},
+                "authorization_endpoint",
+            ),
+            ({"token_endpoint": "http://forge.example/token"}, "token_endpoint"),
+            ({"token_endpoint": "http://[x"}, "token_endpoint"),
+            ({"authorization_endpoint": "http://[x"}, "authorization_endpoint"),
+            ({"issuer": "x" * 501}, "issuer"),
+            ({"scopes": 'quo"te'}, "scopes"),
+            ({"authorization_params": '{"state": "x"}'}, "authorization_params"),
+            ({"authorization_params": "nonsense"}, "authorization_params"),
+            (
+                {"code_challenge_methods_supported": "plain"},
+                "code_challenge_methods_supported",
+            ),
+            ({"token_endpoint_auth_method": "none"}, "token_endpoint_auth_method"),
+            (
+                {"token_endpoint_auth_method": "private_key_jwt"},
+                "token_endpoint_auth_method",
+            ),
+            ({"slug": "not a slug"}, "slug"),
+        ],
+    )
+    def test_bad_input_is_an_error_of_its_field(
+        self, admin: Desk, changes: dict[str, str], field: str
+    ) -> None:
+        response = admin.submit("provider_add", **NEW | changes)
+        assert response.status_code == 200
+        assert list(errors(response)) == [field]
+        assert not Provider.objects.exists()
+        assert b"forge-secret-1" not in response.content
+
+    @pytest.mark.parametrize(
+        "query",
+        ["state=x", "client_id=evil", "a=1&a=2", "prompt=login", "request_uri="],
+    )
+    def test_a1_6_parameters_are_there_once(self, admin: Desk, query: str) -> None:
+        address = f"https://forge.example/authorize?{query}"
+        params = '{"prompt": "consent"}'
+        changes = {"authorization_endpoint": address, "authorization_params": params}
+        response = admin.submit("provider_add", **NEW | changes)
+        assert list(errors(response)) == ["authorization_endpoint"]
+
+    def test_a_query_of_its_own_is_fine(self, admin: Desk) -> None:
+        address = "https://forge.example/authorize?tenant=7"
+        admin.submit("provider_add", **NEW | {"authorization_endpoint": address})
+        assert Provider.objects.get().authorization_endpoint == address
+
+    def test_a5_6_one_issuer_has_one_token_endpoint(self, admin: Desk) -> None:
+        ProviderFactory(issuer=NEW["issuer"], token_endpoint="https://evil.example/t")
+        response = admin.submit("provider_add", **NEW)
+        assert list(errors(response)) == ["issuer"]
+
+    def test_a_second_client_of_one_issuer_is_fine(self, admin: Desk) -> None:
+        ProviderFactory(issuer=NEW["issuer"], token_endpoint=NEW["token_endpoint"])
+        admin.submit("provider_add", **NEW)
+        assert Provider.objects.count() == 2
+
+    @override_settings(FERNET_KEYS=[])
+    def test_without_keys_the_form_says_so(self, admin: Desk) -> None:
+        response = admin.submit("provider_add", **NEW)
+        assert errors(response) == {"__all__": ["FERNET_KEYS is empty."]}
+
+
+class TestSecrets:
+    @pytest.mark.parametrize("permission", ["change", "view"])
+    def test_a5_7_b33_no_page_shows_a_secret(
+        self,
+        staff: Callable[..., Desk],
+        provider: Provider,
+        server: FakeProvider,
+        permission: str,
+    ) -> None:
+        desk = staff(f"{permission}_provider")
+        html = desk.get("provider_change", provider.pk).content.decode()
+        assert server.client_secret not in html
+        assert server.client_secret[-12:] not in html
+        assert "One is stored." in html
+        assert "None is stored." in html
+        assert bytes(provider.client_secret.ciphertext).decode() not in html
+        assert ("new_client_secret" in html) == (permission == "change")
+
+    def test_a5_7_blank_keeps_the_secret(
+        self, admin: Desk, provider: Provider, server: FakeProvider
+    ) -> None:
+        before = Provider.objects.get().client_secret
+        admin.submit("provider_change", provider.pk, name="Renamed")
+        assert Provider.objects.get().name == "Renamed"
+        assert secret_of(provider) == server.client_secret
+        assert Provider.objects.get().client_secret == before
+        assert not AccountEvent.objects.exists()
+
+    def test_a_new_secret_is_recorded_and_ends_a_pause(
+        self, admin: Desk, provider: Provider
+    ) -> None:
+        provider.pause(900, "invalid_client")
+        response = admin.submit(
+            "provider_change",
+            provider.pk,
+            new_client_secret="entered-7",
+            new_private_key="line 1\nline 2",
+        )
+        assert b"entered-7" not in response.content
+        assert secret_of(provider) == "entered-7"
+        assert provider.paused_until is None
+        found = AccountEvent.objects.filter(kind="secret_changed", actor=admin.user)
+        assert {event.reason for event in found} == {"client_secret", "private_key"}
+
+    def test_a_secret_can_be_removed(self, admin: Desk, provider: Provider) -> None:
+        admin.submit(
+            "provider_change",
+            provider.pk,
+            remove_client_secret="on",
+            token_endpoint_auth_method="none",
+        )
+        provider.refresh_from_db()
+        assert provider.client_secret is None
+        assert AccountEvent.objects.get().reason == "client_secret"
+
+    def test_entered_secrets_are_not_sent_back_with_errors(
+        self, admin: Desk, provider: Provider
+    ) -> None:
+        response = admin.submit(
+            "provider_change",
+            provider.pk,
+            name="",
+            new_client_secret="typed-1",
+            new_private_key="typed-2",
+            remove_client_secret="on",
+        )
+        assert list(errors(response)) == ["name"]
+        assert b"typed-" not in response.content
+        assert b"remove_client_secret" in response.content
+        assert b"remove_private_key" not in response.content
+
+    @pytest.mark.parametrize("field", ENDPOINT_FIELDS)
+    def test_a5_4_b25_a_new_address_needs_the_secret_again(
+        self,
+        admin: Desk,
+        provider: Provider,
+        server: FakeProvider,
+        account: ConnectedAccount,
+        field: str,
+    ) -> None:
+        page = admin.page("provider_change", provider.pk)
+        if page.find(attrs={"name": field}) is None:
+            # Not offered at all, so it cannot be changed here either.
+            admin.submit(
+                "provider_change", provider.pk, **{field: "https://evil.example"}
+            )
+            assert getattr(Provider.objects.get(), field) == ""
+            return
+        response = admin.submit(
+            "provider_change", provider.pk, **{field: "https://evil.example/x"}
+        )
+        assert list(errors(response)) == ["new_client_secret"]
+        assert getattr(Provider.objects.get(), field) != "https://evil.example/x"
+
+    def test_a5_4_with_the_secret_the_accounts_have_to_connect_again(
+        self, admin: Desk, provider: Provider, account: ConnectedAccount
+    ) -> None:
+        with FakeProvider() as other:
+            response = admin.submit(
+                "provider_change",
+                provider.pk,
+                token_endpoint=other.token_endpoint,
+                new_client_secret="again",
+            )
+            assert "1 account was connected at the old address" in messages(response)[0]
+            assert secret_of(provider) == "again"
+            admin.act("refresh_now", account, confirmed="yes")
+            assert other.requests == []
+        account.refresh_from_db()
+        assert account.status_reason == "provider_changed"
+
+    def test_moving_without_accounts_needs_no_warning(
+        self, admin: Desk, provider: Provider
+    ) -> None:
+        response = admin.submit(
+            "provider_change",
+            provider.pk,
+            issuer="https://moved.example",
+            new_client_secret="again",
+        )
+        assert len(messages(response)) == 1
+        assert secret_of(provider) == "again"
+
+
+class TestLocks:
+    def test_a1_8_the_slug_cannot_be_changed(
+        self, admin: Desk, provider: Provider
+    ) -> None:
+        page = admin.page("provider_change", provider.pk)
+        assert page.find("input", attrs={"name": "slug"}) is None
+        admin.submit("provider_change", provider.pk, slug="other")
+        assert Provider.objects.get().slug == "fake"
+
+    def test_exclusive_subjects_is_locked_while_accounts_exist(
+        self, admin: Desk, account: ConnectedAccount, provider: Provider
+    ) -> None:
+        admin.submit("provider_change", provider.pk, exclusive_subjects="on")
+        assert Provider.objects.get().exclusive_subjects is False
+
+    def test_an_account_connected_meanwhile_locks_it_too(
+        self, admin: Desk, provider: Provider, monkeypatch: Any
+    ) -> None:
+        values = {**NEW, "scope_separator": " ", "exclusive_subjects": "on"}
+        values |= {
+            "token_endpoint_auth_method": "client_secret_basic",
+            "uid_path": "sub",
+        }
+        ConnectedAccountFactory(provider=provider)
+        form = ProviderForm(values, instance=provider)
+        assert form.errors["exclusive_subjects"] == [
+            "This cannot be changed while accounts are connected."
+        ]
+
+    def test_without_accounts_it_can_be_changed(
+        self, admin: Desk, provider: Provider
+    ) -> None:
+        admin.submit("provider_change", provider.pk, exclusive_subjects="on")
+        assert Provider.objects.get().exclusive_subjects is True
+
+    def test_providers_of_the_settings_are_read_only(
+        self, admin: Desk, provider: Provider
+    ) -> None:
+        Provider.objects.update(source="settings")
+        page = admin.page("provider_change", provider.pk)
+        assert "OAUTH_ACCOUNTS_PROVIDERS" in page.get_text()
+        assert page.find("input", attrs={"name": "name"}) is None
+        assert admin.post("provider_change", provider.pk, name="x").status_code == 403
+        assert admin.get("provider_delete", provider.pk).status_code == 403
+
+
+class TestDelete:
+    def test_a_provider_with_accounts_stays(
+        self, admin: Desk, account: ConnectedAccount, provider: Provider
+    ) -> None:
+        response = admin.post("provider_delete", provider.pk, post="yes")
+        assert "1 account is connected there" in messages(response)[0]
+        assert Provider.objects.exists()
+
+    def test_a_provider_with_revocations_stays(
+        self, admin: Desk, account: ConnectedAccount, provider: Provider
+    ) -> None:
+        account.delete()
+        response = admin.post("provider_delete", provider.pk, post="yes")
+        assert "record of 1 revocation" in messages(response)[0]
+        assert Provider.objects.exists()
+
+    def test_an_unused_provider_goes(self, admin: Desk, provider: Provider) -> None:
+        provider.refresh_statistics.record("success")
+        admin.post("provider_delete", provider.pk, post="yes")
+        assert not Provider.objects.exists()
+
+    def test_a_missing_one_is_no_error(self, admin: Desk, provider: Provider) -> None:
+        assert admin.post("provider_delete", "nonsense").status_code == 200
+
+    def test_there_is_no_deleting_in_bulk(
+        self, admin: Desk, provider: Provider
+    ) -> None:
+        page = admin.page("provider_changelist")
+        assert "delete_selected" not in str(page)
+
+
+class TestState:
+    @pytest.mark.parametrize(
+        ("values", "words"),
+        [
+            ({}, "Ready"),
+            ({"enabled": False}, "Disabled: nobody can connect"),
+            ({"client_id": ""}, "Incomplete; enter: client ID"),
+            (
+                {
+                    "paused_until": clock.utcnow() + timedelta(hours=1),
+                    "pause_reason": "invalid_client",
+                },
+                "The service refused the client ID or secret.",
+            ),
+        ],
+    )
+    def test_in_words(
+        self, admin: Desk, provider: Provider, values: dict[str, Any], words: str
+    ) -> None:
+        Provider.objects.update(**values)
+        assert words in admin.page("provider_changelist").get_text()
+        assert words in admin.page("provider_change", provider.pk).get_text()
+
+    def test_the_redirect_uri_can_be_copied(
+        self, admin: Desk, provider: Provider
+    ) -> None:
+        page = admin.page("provider_change", provider.pk)
+        wanted = "http://localhost:8000/accounts/connected/callback/fake/"
+        assert wanted in [code.get_text() for code in page.find_all("code")]
+
+    @override_settings(OAUTH_ACCOUNTS_BASE_URL=None)
+    def test_without_a_base_url_the_page_says_what_to_set(
+        self, admin: Desk, provider: Provider
+    ) -> None:
+        text = admin.page("provider_change", provider.pk).get_text()
+        assert "Set OAUTH_ACCOUNTS_BASE_URL" in text
+
+    def test_accounts_are_counted(self, admin: Desk, account: ConnectedAccount) -> None:
+        page = admin.page("provider_changelist")
+        assert page.find(class_="field-accounts").get_text() == "1"
+
+
+@override_settings(DEBUG=False, ADMINS=[("Ops", "ops@example.com")])
+def test_a8_9_a_crash_mails_no_secret(admin: Desk, monkeypatch: Any) -> None:
+    provider = ProviderFactory()
+
+    def crash(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("out of paper")
+
+    monkeypatch.setattr(Provider, "save", crash)
+    admin.client.raise_request_exception = False
+    response = admin.submit("provider_change", provider.pk, new_client_secret="typed-9")
+    assert response.status_code == 500
+    (sent,) = mail.outbox
+    everything = sent.body + str([body for body, _kind in sent.alternatives])
+    assert "out of paper" in everything
+    assert "typed-9" not in everything

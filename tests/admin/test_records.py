@@ -1,0 +1,110 @@
+"""Events, attempts, revocations and statistics: to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from oauth_accounts import callback
+from oauth_accounts.fields import Secret
+from oauth_accounts.models import (
+    AccountEvent,
+    AuthorizationAttempt,
+    ConnectedAccount,
+    PendingRevocation,
+    Provider,
+    RefreshStatistic,
+)
+from oauth_accounts.testing.factories import ConnectedAccountFactory
+from tests.admin.desk import ACCESS, REFRESH, Desk
+
+VERIFIER = "verifier-4d1c"
+
+
+@pytest.fixture
+def rows(account: ConnectedAccount, owner: User) -> dict[str, Any]:
+    """One row of each kind."""
+    attempt = AuthorizationAttempt.objects.create(
+        state_hash=callback.hash_value("state"),
+        browser_hash=callback.hash_value("browser"),
+        code_verifier=Secret(VERIFIER),
+        user=owner,
+        owner=owner,
+        provider=account.provider,
+        account=account,
+        client_id="c",
+    )
+    account.provider.refresh_statistics.record("success")
+    account.revoke(reason="by_owner", actor=owner)
+    return {
+        "authorizationattempt": attempt,
+        "accountevent": AccountEvent.objects.get(kind="revoked"),
+        "pendingrevocation": PendingRevocation.objects.get(),
+        "refreshstatistic": RefreshStatistic.objects.get(),
+    }
+
+
+KINDS = [
+    "authorizationattempt",
+    "accountevent",
+    "pendingrevocation",
+    "refreshstatistic",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pages_show_no_secret_and_no_input(
+    admin: Desk, rows: dict[str, Any], kind: str
+) -> None:
+    row = rows[kind]
+    secrets = [VERIFIER, ACCESS, REFRESH]
+    secrets += [callback.hash_value("state"), callback.hash_value("browser")]
+    for arguments in ((f"{kind}_changelist",), (f"{kind}_change", row.pk)):
+        html = admin.get(*arguments).content.decode()
+        assert "Fake provider" in html
+        assert not [secret for secret in secrets if secret in html]
+    form = admin.page(f"{kind}_change", row.pk).find("form", id=f"{kind}_form")
+    assert [i["name"] for i in form.find_all("input")] == ["csrfmiddlewaretoken"]
+    assert admin.get(f"{kind}_add").status_code == 403
+    assert admin.post(f"{kind}_change", row.pk).status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["accountevent", "pendingrevocation"])
+def test_evidence_is_not_deleted(admin: Desk, rows: dict[str, Any], kind: str) -> None:
+    assert admin.post(f"{kind}_delete", rows[kind].pk, post="yes").status_code == 403
+
+
+def test_reasons_are_explained(admin: Desk, rows: dict[str, Any]) -> None:
+    text = admin.page("accountevent_change", rows["accountevent"].pk).get_text()
+    assert "Disconnected by its owner." in text
+    PendingRevocation.objects.update(last_error="unreachable")
+    page = admin.page("pendingrevocation_change", rows["pendingrevocation"].pk)
+    assert "The service could not be reached." in page.get_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_number_of_queries_does_not_grow(
+    admin: Desk, rows: dict[str, Any], provider: Provider, kind: str
+) -> None:
+    with CaptureQueriesContext(connection) as before:
+        admin.page(f"{kind}_changelist")
+    for number in range(4):
+        user = User.objects.create_user(f"user-{number}")
+        account = ConnectedAccountFactory(provider=provider, owner=user)
+        AuthorizationAttempt.objects.create(
+            state_hash=str(number),
+            browser_hash="b",
+            user=user,
+            provider=provider,
+            account=account,
+            client_id="c",
+        )
+        account.revoke(actor=user)
+        provider.refresh_statistics.record("failure", str(number))
+    with CaptureQueriesContext(connection) as after:
+        admin.page(f"{kind}_changelist")
+    assert len(after) == len(before)
