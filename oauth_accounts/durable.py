@@ -45,7 +45,7 @@ def run(alias: str, work: Callable[[], T], locks: QuerySet[Any] | None = None) -
     outside = connection.get_autocommit() and not connection.in_atomic_block
     if outside or _inline.get():
         return work()
-    if _is_in_memory(connection):
+    if is_in_memory(alias):
         raise RefreshInTransaction
     return _in_thread(alias, work, locks)
 
@@ -60,8 +60,9 @@ def inline() -> Iterator[None]:
         _inline.reset(token)
 
 
-def _is_in_memory(connection: Any) -> bool:
-    # Another thread would open another, empty database.
+def is_in_memory(alias: str) -> bool:
+    """Say whether another thread would open another, empty database."""
+    connection: Any = connections[alias]
     return connection.vendor == "sqlite" and bool(connection.is_in_memory_db())
 
 

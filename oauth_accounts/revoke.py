@@ -85,7 +85,7 @@ def keep(
     held: lease the row to the caller, who is going to deliver it.
     """
     until = clock.utcnow() + timedelta(seconds=LEASE_SECONDS) if held else None
-    pending: PendingRevocation = account.pending_revocations.create(  # type: ignore[attr-defined]
+    pending: PendingRevocation = account.pending_revocations.create(
         provider_id=account.provider_id,
         account_key=account.pk,
         reason=reason,
@@ -136,7 +136,7 @@ def finish(pending: PendingRevocation, status: str, error: str = "") -> None:
     with transaction.atomic(using=pending._state.db):
         pending.finish(status, error)
         confirmed = status == pending.Status.CONFIRMED
-        pending.provider.events.create(  # type: ignore[attr-defined]
+        pending.provider.events.create(
             kind="revocation_confirmed" if confirmed else "revocation_failed",
             reason=error or status,
             account_id=pending.account_id,

@@ -16,7 +16,7 @@ from typing import Literal
 from django.db import connections, router
 from django.db.models import Q, QuerySet
 
-from oauth_accounts import clock, refresh
+from oauth_accounts import clock, durable, refresh
 from oauth_accounts import lease as leases
 from oauth_accounts.clock import DatabaseNow
 from oauth_accounts.conf import LEASE_SECONDS
@@ -123,7 +123,7 @@ def _due(provider: Provider) -> QuerySet[ConnectedAccount]:
 
 
 def _providers(slug: str | None) -> list[Provider]:
-    providers = Provider.objects.using(_alias()).callable_at(clock.utcnow())  # type: ignore[attr-defined]
+    providers = Provider.objects.using(_alias()).callable_at(clock.utcnow())
     if slug is not None:
         providers = providers.filter(slug=slug)
     return list(providers)
@@ -160,9 +160,7 @@ def _refresh_batch(
     todo: SimpleQueue[uuid.UUID] = SimpleQueue()
     for key in keys:
         todo.put(key)
-    connection = connections[_alias()]
-    if connection.vendor == "sqlite" and connection.is_in_memory_db():
-        # Another thread would see another, empty database.
+    if durable.is_in_memory(_alias()):
         _work(todo, lease, report)
         return
     workers = min(concurrency, len(keys))

@@ -120,7 +120,7 @@ def _send(function: Any, arguments: tuple[str, ...]) -> None:
     with current_app.producer_pool.acquire(
         block=True, timeout=BROKER_SECONDS
     ) as producer:
-        connection = producer.connection
+        connection: Any = producer.connection
         try:
             # Left to itself, Celery goes on trying for longer than a page may take.
             connection.ensure_connection(
