@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 # Before a process that was asked to end is killed (seconds).
-PATIENCE = 10
+PATIENCE = 20
 TAIL_LINES = 20
 
 
