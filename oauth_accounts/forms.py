@@ -20,6 +20,8 @@ else:
     _ModelForm = forms.ModelForm
 
 SECRET_FIELDS = ("client_secret", "previous_client_secret", "private_key")
+PARAMETER_FIELDS = ("authorization_params", "token_params", "refresh_params")
+WIDE = {"class": "vLargeTextField"}
 
 
 class LinesField(forms.CharField):
@@ -70,10 +72,10 @@ class ProviderForm(_ModelForm):
     to has to know the secrets (CVE-2026-19541), so they are asked for again.
     """
 
-    scopes = LinesField(label=_("scopes"), empty=[], help_text=_("One per line."))
+    scopes = LinesField(label=_("Scopes"), empty=[], help_text=_("One per line."))
     # Not text: a form would strip the blank, which nearly every provider wants.
     scope_separator = forms.ChoiceField(
-        label=_("scope separator"),
+        label=_("Scope separator"),
         choices=[(" ", _("blank (RFC 6749)")), (",", _("comma"))],
         initial=" ",
     )
@@ -81,23 +83,27 @@ class ProviderForm(_ModelForm):
         label=_("PKCE methods"),
         help_text=_("As in the provider's metadata, one per line; empty when unknown."),
     )
-    new_client_secret = _SecretField(_("client secret"))
-    new_previous_client_secret = _SecretField(_("previous client secret"))
-    new_private_key = _SecretField(_("private key"), multiline=True)
+    new_client_secret = _SecretField(_("Client secret"))
+    new_previous_client_secret = _SecretField(_("Previous client secret"))
+    new_private_key = _SecretField(_("Private key"), multiline=True)
     remove_client_secret = forms.BooleanField(
-        label=_("remove the client secret"), required=False
+        label=_("Remove the client secret"), required=False
     )
     remove_previous_client_secret = forms.BooleanField(
-        label=_("remove the previous client secret"), required=False
+        label=_("Remove the previous client secret"), required=False
     )
     remove_private_key = forms.BooleanField(
-        label=_("remove the private key"), required=False
+        label=_("Remove the private key"), required=False
     )
 
     class Meta:
         model = Provider
         # The admin's fieldsets name the fields; these are never among them.
         exclude = SECRET_FIELDS
+        widgets = {
+            **{name: forms.TextInput(attrs=WIDE) for name in ENDPOINT_FIELDS},
+            **{name: forms.Textarea(attrs={"rows": 3}) for name in PARAMETER_FIELDS},
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +24,7 @@ from oauth_accounts.admin.readonly import ReadOnlyAdmin
 from oauth_accounts.models import ConnectedAccount
 
 EVENTS_SHOWN = 20
+LABEL_SHOWN = 40
 
 
 class ReasonFilter(admin.SimpleListFilter):
@@ -32,7 +34,7 @@ class ReasonFilter(admin.SimpleListFilter):
     parameter_name = "reason"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[Any]:
-        return [(code, f"{code}: {text}") for code, text in reasons.ACCOUNT.items()]
+        return [(code, code.replace("_", " ")) for code in reasons.ACCOUNT]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(status_reason=self.value()) if self.value() else queryset
@@ -43,9 +45,9 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
     list_display = (
         "name",
         "provider",
-        "owner",
         "state",
         "reason",
+        "owner",
         "expires_at",
         "last_refreshed_at",
     )
@@ -60,7 +62,7 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     "state",
-                    "reason",
+                    "reason_and_code",
                     "last_error_text",
                     "failure_count",
                     "refresh_due_at",
@@ -107,7 +109,7 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("account"), ordering="label")
     def name(self, account: ConnectedAccount) -> str:
-        return str(account)
+        return Truncator(str(account)).chars(LABEL_SHOWN)
 
     @admin.display(description=_("state"), ordering="status")
     def state(self, account: ConnectedAccount) -> str:
@@ -118,13 +120,15 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("reason"), ordering="status_reason")
     def reason(self, account: ConnectedAccount) -> str:
-        if not account.status_reason:
-            return ""
+        return reasons.describe_account(account.status_reason)
+
+    @admin.display(description=_("reason"))
+    def reason_and_code(self, account: ConnectedAccount) -> str:
         return _explained(account.status_reason)
 
     @admin.display(description=_("last error"))
     def last_error_text(self, account: ConnectedAccount) -> str:
-        return _explained(account.last_error) if account.last_error else ""
+        return _explained(account.last_error)
 
     @admin.display(description=_("stored"))
     def stored_tokens(self, account: ConnectedAccount) -> str:
@@ -162,7 +166,7 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
         )
         address = reverse("admin:oauth_accounts_accountevent_changelist")
         return format_html(
-            '<ul style="margin: 0">{}</ul><a href="{}?account_key={}">{}</a>',
+            '<ul>{}</ul><a href="{}?account_key={}">{}</a>',
             rows,
             address,
             account.pk,

@@ -21,7 +21,6 @@ class AccountEventAdmin(RecordAdmin):
     list_filter = ("kind", "provider")
     list_select_related = ("account", "provider", "actor")
     search_fields = ("reason", "account__uid", "account__label")
-    date_hierarchy = "created_at"
     fields = (
         "created_at",
         "kind",
@@ -108,5 +107,4 @@ class RefreshStatisticAdmin(ReadOnlyAdmin):
     list_display = ("hour", "provider", "result", "reason", "count")
     list_filter = ("provider", "result")
     list_select_related = ("provider",)
-    date_hierarchy = "hour"
     fields = ("hour", "provider", "result", "reason", "count")

@@ -10,6 +10,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from oauth_accounts.models import Provider
+
 ACCESS, REFRESH = "secret-access-token-7f3a", "secret-refresh-token-9b1c"
 CSRF = "a" * 32
 
@@ -89,3 +91,9 @@ def errors(response: HttpResponse) -> dict[str, list[str]]:
     """Return the errors of the form that came back."""
     form = response.context["adminform"].form
     return {name: list(found) for name, found in form.errors.items()}
+
+
+def secret_of(provider: Provider) -> str:
+    """Return the client secret that is stored now."""
+    provider.refresh_from_db()
+    return provider.reveal("client_secret").get_value()

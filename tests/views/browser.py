@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from bs4 import BeautifulSoup
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -13,6 +14,7 @@ from oauth_accounts.models import ConnectedAccount
 from oauth_accounts.testing.server import FakeProvider
 
 CSRF = "a" * 32
+ACCESS, REFRESH = "secret-access-token-7f3a", "secret-refresh-token-9b1c"
 
 
 class Browser:
@@ -85,3 +87,18 @@ def assert_protected(response: HttpResponse, referrer: str = "no-referrer") -> N
     assert "no-store" in response["Cache-Control"]
     assert response["X-Frame-Options"] == "DENY"
     assert response["Referrer-Policy"] == referrer
+
+
+def page_of(browser: Browser, **data: Any) -> BeautifulSoup:
+    """Return the page of connected accounts."""
+    response = browser.get(list_url(), **data)
+    assert response.status_code == 200
+    return BeautifulSoup(response.content, "html.parser")
+
+
+def actions(page: BeautifulSoup) -> set[str]:
+    """Return where the page's forms go; each has to be a POST with a CSRF token."""
+    forms = page.find_all("form")
+    assert all(form["method"] == "post" for form in forms)
+    assert all(form.find(attrs={"name": "csrfmiddlewaretoken"}) for form in forms)
+    return {form["action"] for form in forms}

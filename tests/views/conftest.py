@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 
-from oauth_accounts.models import Provider
+from oauth_accounts.models import ConnectedAccount, Provider
+from oauth_accounts.testing.factories import ConnectedAccountFactory
 from oauth_accounts.testing.server import FakeProvider
-from tests.views.browser import Browser
+from tests.views.browser import ACCESS, REFRESH, Browser
 
 
 @pytest.fixture
@@ -46,3 +47,16 @@ def browser(user: Any, server: FakeProvider) -> Browser:
 def stranger(transactional_db: None, server: FakeProvider) -> Browser:
     """A browser that is not logged in."""
     return Browser(None, server)
+
+
+@pytest.fixture
+def account(provider: Provider, user: Any) -> ConnectedAccount:
+    """Anna's account, with tokens that the server never gave."""
+    return ConnectedAccountFactory(
+        provider=provider,
+        owner=user,
+        uid="alice",
+        label="alice@provider.example",
+        access_token=ACCESS,
+        refresh_token=REFRESH,
+    )

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.test import Client, override_settings
+from django.test import override_settings
 
-from oauth_accounts.models import AuthorizationAttempt, ConnectedAccount, Provider
+from oauth_accounts.models import AuthorizationAttempt, Provider
 from oauth_accounts.testing.factories import ConnectedAccountFactory
 from oauth_accounts.testing.server import FakeProvider
 from tests.views.browser import (
@@ -258,44 +258,3 @@ class TestWhatIsMissing:
         browser.start()
         attempt = AuthorizationAttempt.objects.get()
         assert attempt.expires_at - attempt.created_at == timedelta(seconds=600)
-
-
-class TestReconnect:
-    def test_the_account_gets_new_tokens(
-        self, browser: Browser, provider: Provider
-    ) -> None:
-        account = browser.connect()
-        ConnectedAccount.objects.update(
-            status="needs_reauth", status_reason="invalid_grant", refresh_due_at=None
-        )
-        started = browser.post(reconnect_url(account), next="/on/")
-        response = browser.get(browser.consent(started["Location"]))
-        assert response["Location"] == "/on/"
-        account.refresh_from_db()
-        assert account.status == "active"
-        assert b"connected again" in browser.get(list_url()).content
-
-    def test_b13_somebody_elses_account_is_not_there(
-        self,
-        browser: Browser,
-        provider: Provider,
-        other_user: Any,
-        server: FakeProvider,
-    ) -> None:
-        account = browser.connect()
-        mine = AuthorizationAttempt.objects.count()
-        response = Browser(other_user, server).post(reconnect_url(account))
-        assert response.status_code == 404
-        assert b"no such connected account" in response.content
-        assert AuthorizationAttempt.objects.count() == mine
-
-    def test_post_only(self, browser: Browser, provider: Provider) -> None:
-        account = browser.connect()
-        assert browser.get(reconnect_url(account)).status_code == 405
-        bare = browser.client.post(reconnect_url(account))
-        assert bare.status_code == 403
-
-    def test_login_needed(self, browser: Browser, provider: Provider) -> None:
-        account = browser.connect()
-        response = Client().post(reconnect_url(account))
-        assert response["Location"].startswith("/admin/login/")

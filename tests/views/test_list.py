@@ -1,8 +1,7 @@
-"""The page of connected accounts, and disconnecting."""
+"""The page of connected accounts."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,44 +11,20 @@ from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
+from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
-from oauth_accounts.testing.server import FakeProvider
 from tests.views.browser import (
+    ACCESS,
+    REFRESH,
     Browser,
+    actions,
     assert_protected,
     connect_url,
     disconnect_url,
     list_url,
+    page_of,
     reconnect_url,
 )
-
-ACCESS, REFRESH = "secret-access-token-7f3a", "secret-refresh-token-9b1c"
-
-
-@pytest.fixture
-def account(provider: Provider, user: Any) -> ConnectedAccount:
-    return ConnectedAccountFactory(
-        provider=provider,
-        owner=user,
-        uid="alice",
-        label="alice@provider.example",
-        access_token=ACCESS,
-        refresh_token=REFRESH,
-    )
-
-
-def page_of(browser: Browser, **data: Any) -> BeautifulSoup:
-    response = browser.get(list_url(), **data)
-    assert response.status_code == 200
-    return BeautifulSoup(response.content, "html.parser")
-
-
-def actions(page: BeautifulSoup) -> set[str]:
-    forms = page.find_all("form")
-    assert all(form["method"] == "post" for form in forms)
-    assert all(form.find(attrs={"name": "csrfmiddlewaretoken"}) for form in forms)
-    return {form["action"] for form in forms}
 
 
 class TestList:
@@ -217,83 +192,6 @@ class TestWanted:
         assert page.find("b") is None
 
 
-class TestDisconnect:
-    def test_a6_1_post_only(self, browser: Browser, account: ConnectedAccount) -> None:
-        for method in ("get", "head", "options"):
-            response = getattr(browser.client, method)(disconnect_url(account))
-            assert response.status_code == 405
-            assert_protected(response)
-        assert browser.client.post(disconnect_url(account)).status_code == 403
-        account.refresh_from_db()
-        assert account.status == "active"
-
-    def test_a6_1_owners_only(
-        self,
-        account: ConnectedAccount,
-        other_user: Any,
-        server: FakeProvider,
-        stranger: Browser,
-    ) -> None:
-        response = Browser(other_user, server).post(disconnect_url(account))
-        assert response.status_code == 404
-        assert stranger.post(disconnect_url(account))["Location"].startswith("/admin/")
-        account.refresh_from_db()
-        assert account.status == "active"
-
-    def test_the_token_is_unusable_at_once(
-        self, browser: Browser, account: ConnectedAccount, user: Any
-    ) -> None:
-        response = browser.post(disconnect_url(account))
-        assert response.status_code == 302
-        assert response["Location"] == list_url()
-        account.refresh_from_db()
-        assert (account.status, account.status_reason) == ("revoked", "by_owner")
-        assert account.access_token is None
-        assert account.events.get(kind="revoked").actor == user
-        page = page_of(browser)
-        text = "alice@provider.example at Fake provider is disconnected."
-        assert text in page.get_text()
-
-    def test_a6_2_the_provider_is_not_waited_for(
-        self, browser: Browser, account: ConnectedAccount, server: FakeProvider
-    ) -> None:
-        started = time.monotonic()
-        assert browser.post(disconnect_url(account)).status_code == 302
-        assert time.monotonic() - started < 2
-        assert server.requests == []
-        assert PendingRevocation.objects.get().status == "pending"
-
-    @pytest.mark.parametrize(
-        ("outcome", "words"),
-        [
-            ("pending", "is being told"),
-            ("confirmed", "has confirmed"),
-            ("unsupported", "cannot be told"),
-            ("failed", "could not be told"),
-        ],
-    )
-    def test_a6_4_the_page_says_what_became_of_it(
-        self, browser: Browser, account: ConnectedAccount, outcome: str, words: str
-    ) -> None:
-        account.revoke()
-        PendingRevocation.objects.update(status=outcome)
-        page = page_of(browser)
-        card = page.find(class_="oa-revoked").find("article")
-        assert words in card.get_text()
-        assert actions(page) == {connect_url(), reconnect_url(account)}
-
-    def test_ended_at_the_provider(
-        self, browser: Browser, account: ConnectedAccount
-    ) -> None:
-        account.revoke(reason="at_provider")
-        card = page_of(browser).find(class_="oa-revoked").find("article")
-        assert "Access was ended at the service." in card.get_text()
-
-    @override_settings(LANGUAGE_CODE="ar")
-    def test_right_to_left(self, browser: Browser) -> None:
-        assert page_of(browser).html["dir"] == "rtl"
-
-
 def test_providers_are_listed_by_name(browser: Browser, provider: Provider) -> None:
     ProviderFactory(slug="aaa", name="Aardvark")
     buttons = page_of(browser).find(class_="oa-providers").find_all("button")
@@ -301,3 +199,8 @@ def test_providers_are_listed_by_name(browser: Browser, provider: Provider) -> N
         "Connect Aardvark",
         "Connect Fake provider",
     ]
+
+
+@override_settings(LANGUAGE_CODE="ar")
+def test_right_to_left(browser: Browser) -> None:
+    assert page_of(browser).html["dir"] == "rtl"
