@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from oauth_accounts import keyring
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import Provider
-from oauth_accounts.models.provider import ENDPOINT_FIELDS
+from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[Provider]
@@ -139,8 +139,6 @@ class ProviderForm(_ModelForm):
         cleaned = super().clean() or self.cleaned_data
         if self.changed_endpoints:
             self._require_stored_secrets_again()
-        if self.instance._state.adding is False:
-            self._lock_exclusive_subjects()
         self._check_issuer()
         if self.changed_secrets:
             self._require_keys()
@@ -173,16 +171,6 @@ class ProviderForm(_ModelForm):
                         "has changed."
                     ),
                 )
-
-    def _lock_exclusive_subjects(self) -> None:
-        # The uniqueness of the accounts was computed with it.
-        if "exclusive_subjects" in self.changed_data and (
-            self.instance.accounts.exists()
-        ):
-            self.add_error(
-                "exclusive_subjects",
-                _("This cannot be changed while accounts are connected."),
-            )
 
     def _check_issuer(self) -> None:
         """Hold one issuer to one token endpoint (RFC 9700 section 4.4.2)."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # What a revoked row must not hold any more.
 SEALED_FIELDS = ("access_token", "refresh_token", "token_secret", "id_token")
-# Tries before the outbox gives up and wipes the token; about a day with back-off.
-MAX_ATTEMPTS = 10
+# Tries before the outbox gives up and wipes the token: two to three days with back-off.
+MAX_ATTEMPTS = 20
 
 
 def revoke(

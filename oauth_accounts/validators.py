@@ -51,7 +51,8 @@ def validate_endpoint(value: str) -> None:
         raise ValidationError(
             _(
                 "Enter an https URL without user name or fragment. Plain http works on "
-                "loopback while DEBUG is on."
+                "loopback while DEBUG is on; a port other than 443 needs its host in "
+                "OAUTH_ACCOUNTS_PRIVATE_HOSTS."
             ),
             code="url_refused",
         ) from None

@@ -8,12 +8,13 @@ from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
-from oauth_accounts import clock
+from oauth_accounts import clock, refresh
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured, ReauthRequired
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
-from oauth_accounts.models.account import ENGINE_FIELDS
+from oauth_accounts.models.account_columns import ENGINE_FIELDS
+from oauth_accounts.protocol.tokens import TokenSet
 from oauth_accounts.session import AccountSession
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
 from tests.test_models_sealing import again
@@ -171,8 +172,58 @@ class TestUse:
         account.label = ""
         assert str(account) == account.uid
 
+    def test_a_sibling_that_brought_no_token_leaves_none(self, account, monkeypatch):
+        """Its answer moved the generation on, but held a refresh token only."""
+        ConnectedAccount.objects.update(access_token=None)
+        monkeypatch.setattr(refresh, "obtain", lambda account, min_validity: None)
+
+        with pytest.raises(ReauthRequired) as caught:
+            again(account).get_access_token()
+
+        assert caught.value.code == "no_access_token"
+
+    def test_a_rejected_token_that_has_been_replaced_already(self, account):
+        assert account.replace_rejected(Secret("the one before"))
+        assert account.generation == 0
+
 
 class TestTokenValues:
+    def test_an_answer_without_a_usable_token_brings_its_refresh_token(self, account):
+        now = clock.utcnow()
+
+        values = account.token_values(
+            TokenSet(
+                issued_at=now,
+                refresh_token=Secret("rotated"),
+                refresh_token_expires_in=60,
+                problem="token_type",
+            )
+        )
+
+        assert set(values) == {
+            "refresh_token",
+            "refresh_token_expires_at",
+            "status_reason",
+            "last_error",
+            "failure_count",
+            "refresh_due_at",
+        }
+        assert values["refresh_token_expires_at"] == now + timedelta(seconds=60)
+        assert values["last_error"] == "token_type"
+        assert values["failure_count"] == 1
+        assert values["refresh_due_at"] > now
+
+    def test_an_id_token_is_sealed_too(self, account):
+        tokens = TokenSet(
+            issued_at=clock.utcnow(),
+            access_token=Secret("new"),
+            id_token=Secret("e30.e30."),
+        )
+
+        account.id_token = account.token_values(tokens)["id_token"]
+
+        assert account.reveal("id_token") == Secret("e30.e30.")
+
     def test_the_margin_is_kept_and_the_jitter_small(self, account):
         left = account.expires_at - account.refresh_due_at
 

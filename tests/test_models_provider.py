@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from oauth_accounts import clock
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import AccountEvent, Provider
-from oauth_accounts.models.provider import ENDPOINT_FIELDS, missing_configuration
+from oauth_accounts.models.provider import missing_configuration
+from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
 from oauth_accounts.testing.factories import ProviderFactory
 from oauth_accounts.validators import RESERVED_PARAMETERS
 from tests.test_models_sealing import again
@@ -94,6 +95,26 @@ class TestValidation:
 
     def test_parameters(self):
         assert problems(authorization_params={"access_type": "offline"}) == {}
+
+    @pytest.mark.parametrize(
+        "query",
+        ["state=x", "client_id=evil", "a=1&a=2", "access_type=online", "a=1&request="],
+    )
+    def test_an_address_that_would_give_a_parameter_twice(self, query):
+        found = problems(
+            authorization_endpoint=f"https://as.example/authorize?{query}",
+            authorization_params={"access_type": "offline"},
+        )
+
+        assert set(found) == {"authorization_endpoint"}
+
+    def test_an_address_that_is_none(self):
+        assert set(problems(authorization_endpoint="https://[bad?state=x")) == {
+            "authorization_endpoint"
+        }
+
+    def test_an_address_with_a_query_of_its_own(self):
+        assert problems(authorization_endpoint="https://as.example/a?tenant=1&b=") == {}
 
     def test_pkce_with_s256_is_not_given_up(self):
         assert problems(code_challenge_methods_supported=["plain", "S256"]) == {}

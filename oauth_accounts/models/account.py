@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.db import models, router
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts import clock, fields, keyring, refresh, revoke, schedule
-from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured, ReauthRequired
-from oauth_accounts.fields import SealedTextField, Secret
-from oauth_accounts.models.provider import Provider
+from oauth_accounts.fields import Secret
+from oauth_accounts.models.account_columns import ENGINE_FIELDS, AccountColumns
 from oauth_accounts.models.querysets import ConnectedAccountQuerySet
 from oauth_accounts.models.token_columns import SEALED_FIELDS, token_columns
 from oauth_accounts.session import AccountSession
@@ -25,33 +22,8 @@ from oauth_accounts.session import AccountSession
 if TYPE_CHECKING:
     from oauth_accounts.protocol.tokens import TokenSet
 
-# Written by conditional UPDATEs only. A plain save() leaves them out: an instance read
-# before a refresh would write the old refresh token back over the new one.
-ENGINE_FIELDS = (
-    "access_token",
-    "refresh_token",
-    "token_secret",
-    "id_token",
-    "token_type",
-    "scopes",
-    "issued_at",
-    "expires_at",
-    "refresh_token_expires_at",
-    "status",
-    "status_reason",
-    "last_error",
-    "failure_count",
-    "refresh_due_at",
-    "lease",
-    "lease_until",
-    "attempt_started_at",
-    "generation",
-    "key_id",
-    "last_refreshed_at",
-)
 
-
-class ConnectedAccount(models.Model):
+class ConnectedAccount(AccountColumns):
     """
     The grant an owner gave this project at a provider, and its tokens, sealed.
 
@@ -59,81 +31,6 @@ class ConnectedAccount(models.Model):
     and refreshing only: `save()` writes no token and no state unless named in
     `update_fields`.
     """
-
-    class Status(models.TextChoices):
-        ACTIVE = "active", _("Active")
-        NEEDS_REAUTH = "needs_reauth", _("Needs reauthorisation")
-        REVOKED = "revoked", _("Revoked")
-        DISABLED = "disabled", _("Disabled")
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    provider = models.ForeignKey(
-        Provider,
-        on_delete=models.PROTECT,
-        related_name="accounts",
-        verbose_name=_("provider"),
-    )
-    owner = models.ForeignKey(
-        conf.OAUTH_ACCOUNTS_OWNER_MODEL,
-        on_delete=models.CASCADE,
-        null=True,
-        blank=True,
-        related_name="connected_accounts",
-        verbose_name=_("owner"),
-        help_text=_("Empty for accounts of the application itself."),
-    )
-    connected_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("connected by"),
-    )
-    uid = models.CharField(_("ID at the provider"), max_length=255)
-    identity_key = models.CharField(max_length=64, unique=True, editable=False)
-    label = models.CharField(_("label"), max_length=255, blank=True)
-    profile = models.JSONField(_("profile"), default=dict, blank=True)
-
-    access_token = SealedTextField(_("access token"), null=True)
-    refresh_token = SealedTextField(_("refresh token"), null=True)
-    token_secret = SealedTextField(_("token secret"), null=True)
-    id_token = SealedTextField(_("ID token"), null=True)
-    token_type = models.CharField(_("token type"), max_length=32, default="Bearer")
-    api_base_url = models.CharField(
-        _("API base URL"),
-        max_length=500,
-        blank=True,
-        help_text=_("For providers whose API lives at an address per tenant."),
-    )
-    requested_scopes = models.JSONField(_("requested scopes"), default=list)
-    scopes = models.JSONField(
-        _("granted scopes"),
-        null=True,
-        blank=True,
-        help_text=_("Empty when the provider does not say."),
-    )
-    issued_at = models.DateTimeField(_("issued"), null=True, blank=True)
-    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
-    refresh_token_expires_at = models.DateTimeField(
-        _("refresh token expires"), null=True, blank=True
-    )
-
-    status = models.CharField(
-        _("status"), max_length=16, choices=Status, default=Status.ACTIVE
-    )
-    status_reason = models.CharField(_("reason"), max_length=64, blank=True)
-    last_error = models.CharField(_("last error"), max_length=64, blank=True)
-    failure_count = models.PositiveIntegerField(_("failures in a row"), default=0)
-    refresh_due_at = models.DateTimeField(_("refresh due"), null=True, blank=True)
-    lease = models.UUIDField(null=True, editable=False)
-    lease_until = models.DateTimeField(null=True, editable=False)
-    attempt_started_at = models.DateTimeField(null=True, editable=False)
-    generation = models.PositiveBigIntegerField(default=0, editable=False)
-    key_id = models.CharField(_("key ID"), max_length=16, blank=True, editable=False)
-    last_refreshed_at = models.DateTimeField(_("last refresh"), null=True, blank=True)
-    metadata = models.JSONField(_("metadata"), default=dict, blank=True)
-    created_at = models.DateTimeField(_("connected"), default=clock.utcnow)
 
     objects: ClassVar[models.Manager[ConnectedAccount]] = models.Manager.from_queryset(
         ConnectedAccountQuerySet

@@ -9,7 +9,6 @@ from django.db import router
 from django.db.models.signals import post_migrate, pre_delete
 from django.dispatch import receiver
 
-from oauth_accounts.conf import conf
 from oauth_accounts.models.account import ConnectedAccount
 from oauth_accounts.models.event import AccountEvent, PendingRevocation
 from oauth_accounts.models.provider import Provider
@@ -51,7 +50,7 @@ def sync_providers_of_settings(
     sender: Any, using: str, apps: Any = current_apps, **kwargs: Any
 ) -> None:
     """Write OAUTH_ACCOUNTS_PROVIDERS to rows once their table is as the code wants it."""
-    if sender.name != "oauth_accounts" or not conf.OAUTH_ACCOUNTS_PROVIDERS:
+    if sender.name != "oauth_accounts":
         return
     if router.allow_migrate_model(using, Provider) and _is_current(apps):
         sync_providers(using=using)

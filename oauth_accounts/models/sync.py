@@ -89,6 +89,7 @@ def _write(
         if change.action != "unchanged":
             provider.save(using=using)
         if "client_secret" in change.fields:
+            provider.resume()
             provider.events.create(kind="secret_changed", reason="settings")
     for provider in gone:
         provider.enabled = False

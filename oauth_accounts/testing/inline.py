@@ -8,6 +8,9 @@ one cannot see it, and so it raises RefreshInTransaction. A test has nothing to 
         account.get_access_token()
 
     class Tests(RefreshInlineMixin, TestCase): ...  # all of them, setUpTestData too
+
+The rollback between tests does not reach the provider: a fake one that outlives a test is
+best told not to rotate refresh tokens.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from oauth_accounts.models import AccountEvent, ConnectedAccount, Provider
-from oauth_accounts.models.provider import ENDPOINT_FIELDS
+from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
 from oauth_accounts.testing.server import FakeProvider
 from tests.admin.desk import Desk, errors, messages, secret_of
 

@@ -71,7 +71,12 @@ class Command(BaseCommand):
         add.add_argument("--scope", action="append", default=[], dest="scopes")
         add.add_argument(
             "--token-endpoint-auth-method",
-            choices=Provider.ClientAuth.values,
+            # Signed assertions have a place in the model, and no sender yet.
+            choices=[
+                method
+                for method in Provider.ClientAuth.values
+                if method != Provider.ClientAuth.PRIVATE_KEY_JWT
+            ],
             default=Provider.ClientAuth.BASIC.value,
         )
         add.add_argument(
