@@ -270,12 +270,14 @@ class TestPostMigrate:
 
         assert not Provider.objects.exists()
 
-    def test_nothing_is_done_without_the_setting(self, provider, settings):
-        settings.OAUTH_ACCOUNTS_PROVIDERS = {}
+    def test_migrate_disables_what_is_gone_though_nothing_is_left(
+        self, provider, settings
+    ):
+        del settings.OAUTH_ACCOUNTS_PROVIDERS
 
         migrated()
 
-        assert again(provider).enabled
+        assert not again(provider).enabled
 
     def test_nothing_is_done_where_the_table_is_not_there(self, configured):
         migrated(state=ProjectState().apps)
