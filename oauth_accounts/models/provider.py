@@ -100,6 +100,8 @@ class Provider(ProviderColumns):
 
     def _lock_exclusive_subjects(self) -> None:
         # The uniqueness of the accounts was computed with it.
+        if self._state.adding:
+            return
         rows = type(self)._default_manager.filter(pk=self.pk)
         changed = rows.exclude(exclusive_subjects=self.exclusive_subjects).exists()
         if changed and self.accounts.exists():
