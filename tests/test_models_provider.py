@@ -11,7 +11,7 @@ from oauth_accounts.fields import Secret
 from oauth_accounts.models import AccountEvent, Provider
 from oauth_accounts.models.provider import missing_configuration
 from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
-from oauth_accounts.testing.factories import ProviderFactory
+from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
 from oauth_accounts.validators import RESERVED_PARAMETERS
 from tests.test_models_sealing import again
 
@@ -152,6 +152,18 @@ class TestSlug:
     def test_it_is_unique(self, provider):
         with pytest.raises(IntegrityError), transaction.atomic():
             ProviderFactory(slug=provider.slug)
+
+
+class TestExclusiveSubjects:
+    def test_locked_while_accounts_hang_on_it(self, provider):
+        account = ConnectedAccountFactory(provider=provider)
+        provider.exclusive_subjects = True
+
+        with pytest.raises(ValidationError, match="while accounts are connected"):
+            provider.full_clean()
+
+        account.delete()
+        provider.full_clean()
 
 
 class TestCircuitBreaker:
