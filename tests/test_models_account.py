@@ -12,12 +12,12 @@ from oauth_accounts import clock, refresh
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured, ReauthRequired
 from oauth_accounts.fields import Secret
-from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
+from oauth_accounts.models import ConnectedAccount, PendingRevocation
 from oauth_accounts.models.account_columns import ENGINE_FIELDS
 from oauth_accounts.protocol.tokens import TokenSet
 from oauth_accounts.session import AccountSession
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
-from tests.test_models_sealing import again
+from tests.rows import again
 
 pytestmark = pytest.mark.django_db
 
@@ -293,48 +293,3 @@ class TestDatabase:
         model = apps.get_model(conf.OAUTH_ACCOUNTS_OWNER_MODEL)
 
         assert ConnectedAccount._meta.get_field("owner").related_model is model
-
-
-class TestFilters:
-    def slugs(self, queryset):
-        return sorted(account.uid for account in queryset)
-
-    @pytest.fixture
-    def accounts(self, owner):
-        one, two = ProviderFactory(slug="one"), ProviderFactory(slug="two")
-        ConnectedAccountFactory(provider=one, owner=owner, uid="a", scopes=["read"])
-        ConnectedAccountFactory(provider=two, owner=owner, uid="b", scopes=["read:all"])
-        ConnectedAccountFactory(provider=one, uid="c", scopes=["read", "write"])
-        ConnectedAccountFactory(provider=one, uid="d", scopes=None)
-        return ConnectedAccount.objects
-
-    def test_by_owner(self, accounts, owner):
-        assert self.slugs(accounts.for_owner(owner)) == ["a", "b"]
-        assert self.slugs(owner.connected_accounts.all()) == ["a", "b"]
-        assert self.slugs(accounts.for_owner(None)) == ["c", "d"]
-
-    def test_by_provider(self, accounts):
-        assert self.slugs(accounts.all().provider("one")) == ["a", "c", "d"]
-        assert self.slugs(accounts.all().provider("none")) == []
-
-    def test_by_scopes_that_are_known_to_be_granted(self, accounts):
-        assert self.slugs(accounts.with_scopes("read")) == ["a", "c"]
-        assert self.slugs(accounts.with_scopes("read", "write")) == ["c"]
-        assert self.slugs(accounts.with_scopes(["read", "write"])) == ["c"]
-        assert self.slugs(accounts.with_scopes("read:all")) == ["b"]
-        assert self.slugs(accounts.with_scopes()) == ["a", "b", "c", "d"]
-        for wild in ("rea", "%", "_", "READ", "read%"):
-            assert self.slugs(accounts.with_scopes(wild)) == []
-
-    def test_by_use(self, accounts):
-        accounts.filter(uid="a").update(status="revoked", refresh_due_at=None)
-        accounts.filter(uid="c").update(status="needs_reauth", refresh_due_at=None)
-        Provider.objects.filter(slug="two").update(enabled=False)
-
-        assert self.slugs(accounts.usable()) == ["d"]
-        assert self.slugs(accounts.need_attention()) == ["c"]
-
-    def test_filters_read_on_as_a_sentence(self, accounts, owner):
-        found = accounts.for_owner(owner).provider("one").with_scopes("read").usable()
-
-        assert self.slugs(found) == ["a"]

@@ -17,8 +17,8 @@ from oauth_accounts.models import (
 )
 from oauth_accounts.protocol.tokens import TokenSet
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
+from tests.rows import again, store, stored
 from tests.test_keyring import flip
-from tests.test_models_sealing import again, store, stored
 
 pytestmark = pytest.mark.django_db
 FIRST = "first-sealing-key-made-up-for-rotation-8c1e02d7"

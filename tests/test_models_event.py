@@ -14,7 +14,7 @@ from oauth_accounts.models import (
     RefreshStatistic,
 )
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
-from tests.test_models_sealing import again
+from tests.rows import again
 
 
 class TestEvents:

@@ -13,7 +13,7 @@ from oauth_accounts.models.provider import missing_configuration
 from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
 from oauth_accounts.validators import RESERVED_PARAMETERS
-from tests.test_models_sealing import again
+from tests.rows import again
 
 GOOD = "https://provider.example/path?tenant=1"
 REFUSED_URLS = [

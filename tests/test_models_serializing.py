@@ -19,7 +19,7 @@ from oauth_accounts.fields import Sealed, Secret
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.models.token_columns import SEALED_FIELDS
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
-from tests.test_models_sealing import again, stored
+from tests.rows import again, stored
 
 pytestmark = pytest.mark.django_db
 PLAIN = "plain-access"
