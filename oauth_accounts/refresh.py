@@ -82,6 +82,9 @@ def _obtain(account: ConnectedAccount, min_validity: float) -> None:
     except (ProviderUnavailable, ProviderMisconfigured):
         if account.status != account.Status.ACTIVE or not is_fresh(account, 0):
             raise
+    if account.failure_count and not is_fresh(account, 0):
+        # A sibling's answer moved the generation, but held a refresh token only.
+        raise ProviderUnavailable("bad_answer")
 
 
 def _refresh(account: ConnectedAccount) -> None:

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
-from oauth_accounts import clock, refresh
+from oauth_accounts import clock
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured, ReauthRequired
 from oauth_accounts.fields import Secret
@@ -171,16 +171,6 @@ class TestUse:
         assert str(account) == account.label
         account.label = ""
         assert str(account) == account.uid
-
-    def test_a_sibling_that_brought_no_token_leaves_none(self, account, monkeypatch):
-        """Its answer moved the generation on, but held a refresh token only."""
-        ConnectedAccount.objects.update(access_token=None)
-        monkeypatch.setattr(refresh, "obtain", lambda account, min_validity: None)
-
-        with pytest.raises(ReauthRequired) as caught:
-            again(account).get_access_token()
-
-        assert caught.value.code == "no_access_token"
 
     def test_a_rejected_token_that_has_been_replaced_already(self, account):
         assert account.replace_rejected(Secret("the one before"))

@@ -13,6 +13,7 @@ from django.db import connections
 from oauth_accounts import refresh
 from oauth_accounts.exceptions import OAuthAccountsError, ProviderUnavailable
 from oauth_accounts.models import ConnectedAccount
+from oauth_accounts.testing.wire import Answer
 
 THREADS = 20
 PROCESSES = 4
@@ -155,3 +156,15 @@ def test_refresh_joins_one_that_has_happened_since_the_row_was_read(account, ser
     stale.refresh()
     assert len(server.token_requests) == 1
     assert stale.get_access_token() == account.get_access_token()
+
+
+def test_a_sibling_whose_answer_held_no_access_token_is_no_success(account, server):
+    def answer_late(request):
+        time.sleep(0.5)
+        return Answer(json={"refresh_token": "rt-only", "token_type": "bearer"})
+
+    server.script(answer_late)
+    answers, errors = ask_in_threads(account, 4)
+    assert answers == []
+    assert {error.code for error in errors} == {"bad_answer"}
+    assert len(server.token_requests) == 1

@@ -1,4 +1,4 @@
-"""A user's browser: cookies of its own, forms with their CSRF token, the way there and back."""
+"""A user's browser: cookies of its own, forms with their CSRF token, there and back."""
 
 from __future__ import annotations
 
