@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
+from requests.utils import requote_uri
 
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import Secret
+from oauth_accounts.protocol.addresses import check_url
 from oauth_accounts.protocol.transport import GuardedSession
 
 if TYPE_CHECKING:
@@ -18,14 +21,28 @@ if TYPE_CHECKING:
 # requests' own default is to wait for ever (connect, read; seconds).
 DEFAULT_TIMEOUT = (3.05, 30.0)
 
+Origin = tuple[str, str, int | None]
+
+# A relative reference may have "://" further on, in its query.
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|//")
+# Parsers disagree about where these end a host, and some drop them silently.
+_AMBIGUOUS = re.compile(r"[\\\s\x00-\x20\x7f-\x9f\ud800-\udfff]")
+
 
 class BearerAuth(requests.auth.AuthBase):
-    """Send an access token in the Authorization header (RFC 6750 section 2.1)."""
+    """
+    Send an access token in the Authorization header (RFC 6750 section 2.1).
 
-    def __init__(self, token: Secret) -> None:
+    origins: those that may get it. Raises ProviderMisconfigured for any other.
+    """
+
+    def __init__(self, token: Secret, origins: Collection[Origin]) -> None:
         self.token = token
+        self.origins = origins
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        # Here once more: preparing a URL rewrites it, and only the result is dialled.
+        _check_target(request.url or "", self.origins)
         request.headers["Authorization"] = f"Bearer {self.token.get_value()}"
         return request
 
@@ -75,7 +92,7 @@ class AccountSession(GuardedSession):
         self, token: Secret, method: str | bytes, url: str, *args: Any, **kwargs: Any
     ) -> requests.Response:
         """Send, and leave the token neither on the response nor on an exception."""
-        kwargs["auth"] = BearerAuth(token)
+        kwargs["auth"] = BearerAuth(token, self._origins)
         try:
             response = super().request(method, url, *args, **kwargs)
         except requests.RequestException as error:
@@ -85,13 +102,22 @@ class AccountSession(GuardedSession):
         return response
 
     def _resolve(self, url: str) -> str:
-        if "://" not in url and not url.startswith("//"):
+        if _AMBIGUOUS.search(url):
+            raise ProviderMisconfigured("url_refused")
+        if not _ABSOLUTE.match(url):
             if not self.base_url:
                 raise ProviderMisconfigured("api_base_url_missing")
             url = f"{self.base_url.rstrip('/')}/{url.lstrip('/')}"
-        if _origin(url) not in self._origins:
-            raise ProviderMisconfigured("origin_refused")
-        return url
+        target = requote_uri(url.partition("#")[0])
+        _check_target(target, self._origins)
+        return target
+
+
+def _check_target(url: str, origins: Collection[Origin]) -> None:
+    if _origin(url) not in origins:
+        raise ProviderMisconfigured("origin_refused")
+    # A URL of this grammar means the same to every parser.
+    check_url(url.partition("#")[0], allow_query=True)
 
 
 def _forget_token(request: Any) -> None:
@@ -100,7 +126,7 @@ def _forget_token(request: Any) -> None:
         request.headers.pop("Authorization", None)
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
+def _origin(url: str) -> Origin:
     try:
         parts = urlsplit(url)
         port = parts.port

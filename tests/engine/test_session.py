@@ -13,7 +13,8 @@ from oauth_accounts.exceptions import (
     ProviderUnavailable,
     ReauthRequired,
 )
-from oauth_accounts.session import AccountSession
+from oauth_accounts.fields import Secret
+from oauth_accounts.session import AccountSession, BearerAuth
 from oauth_accounts.testing.server import FakeProvider
 from oauth_accounts.testing.wire import Answer
 
@@ -64,6 +65,98 @@ def test_the_token_goes_to_no_other_origin(live, server, url):
         live.session().get(url)
     assert caught.value.code in {"origin_refused", "url_refused"}
     assert server.requests == []
+
+
+HOSTILE = [
+    "http://{evil}\\@{good}/me",
+    "http://{evil}\\\\@{good}/me",
+    "http://{evil}/\\@{good}/me",
+    "http://{evil}#@{good}/me",
+    "http://{evil}?@{good}/me",
+    "http://{evil}%5c@{good}/me",
+    "http://{evil}%23@{good}/me",
+    "http://{evil} @{good}/me",
+    "http://{evil}\t@{good}/me",
+    "http://{evil}\r\n@{good}/me",
+    "http://{evil}\x00@{good}/me",
+    "http://{evil}\u00a0@{good}/me",
+    "http://{evil}\uff3c@{good}/me",
+    "http://{good}/\ud800",
+    "http://{evil};@{good}/me",
+    "http://{good}@{evil}/me",
+    "http://{good}:x@{evil}/me",
+    "http://{good}\\@{evil}/me",
+    "http://user:pass@{good}/me",
+    "http:\\\\{evil}\\me",
+    "HTTP://{evil}/me",
+    "http://{evil}",
+    " http://{evil}/me",
+    "\thttp://{evil}/me",
+    "ht\ntp://{evil}/me",
+    "//{evil}/me",
+    "///{evil}/me",
+    "\\\\{evil}/me",
+    "/\\{evil}/me",
+    "\\/{evil}/me",
+    "..\\{evil}",
+    "http://[::1/me",
+    "http://[{good}]@{evil}/me",
+    "http://{good}.evil.example/me",
+]
+RELATIVE = [
+    "..//{evil}",
+    "@{evil}",
+    ":80@{evil}",
+    ".{evil}",
+    "%2f%2f{evil}",
+    "%5c%5c{evil}",
+    "/%09/{evil}",
+    "http:{evil}/me",
+    "http:/{evil}/me",
+    "?next=http://{evil}/",
+    "me?next=//{evil}/&x=\u00e9",
+    "me#http://{evil}/",
+    ";@{evil}",
+]
+
+
+def _hosts(*servers):
+    return [server.issuer.partition("//")[2] for server in servers]
+
+
+@pytest.mark.parametrize("url", HOSTILE)
+def test_a_hostile_url_gets_the_token_nowhere(live, server, url):
+    with FakeProvider() as evil:
+        good_host, evil_host = _hosts(server, evil)
+        target = url.format(good=good_host, evil=evil_host)
+        with pytest.raises(ProviderMisconfigured) as caught:
+            live.session().get(target)
+        assert caught.value.code in {"origin_refused", "url_refused"}
+        assert evil.requests == []
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("url", RELATIVE)
+def test_a_relative_url_stays_at_the_api_whatever_it_looks_like(live, server, url):
+    with FakeProvider() as evil:
+        live.session().get(url.format(evil=_hosts(evil)[0]))
+        assert evil.requests == []
+    assert server.requests[-1].headers["Authorization"].startswith("Bearer at-")
+
+
+@pytest.mark.parametrize("url", ["http://{evil}/", "http://{evil}\\@{good}/", ""])
+def test_the_header_is_put_on_nothing_that_is_dialled_elsewhere(live, server, url):
+    """Whatever the checks before it let through."""
+    with FakeProvider() as evil:
+        good_host, evil_host = _hosts(server, evil)
+        prepared = requests.PreparedRequest()
+        prepared.prepare_headers({})
+        if url:
+            prepared.prepare_url(url.format(good=good_host, evil=evil_host), None)
+        auth = BearerAuth(Secret("at-1"), live.session()._origins)
+        with pytest.raises(ProviderMisconfigured):
+            auth(prepared)
+        assert "Authorization" not in prepared.headers
 
 
 def test_listed_origins_get_it_too(live):
