@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,9 +23,8 @@ RETRY_AFTER_MIN = 1
 RETRY_AFTER_MAX = 86_400
 _MAX_HEADER = 64
 
-# Larger than any number of seconds or id that is looked at, and safe to make an int of.
-_MAX_DIGITS = 18
-_HUGE: int = 10**_MAX_DIGITS
+# As long as the longest subject, which must stay exact, and quick to make an int of.
+_MAX_DIGITS = 255
 
 # RFC 6749 section 5.2, RFC 6750 section 3.1: the code decides, whatever the status.
 _DECISIVE: dict[str, type[TokenError]] = {
@@ -60,8 +60,9 @@ def read_object(body: bytes) -> dict[str, Any] | None:
     """
     Read a JSON object, or return None when the bytes are not exactly one.
 
-    NaN and infinities become None, numbers too long to convert become 10^18. An object
-    that names a member twice is refused: readers disagree about which one counts.
+    NaN and infinities become None, integers too long to convert become an infinite
+    float. An object that names a member twice is refused: readers disagree about which
+    one counts.
     """
     try:
         document = json.loads(
@@ -83,10 +84,11 @@ def _from_pairs(pairs: list[tuple[str, Any]]) -> _Object:
     return result
 
 
-def _to_int(digits: str) -> int:
-    # int() of a very long literal is slow, and raises beyond 4300 digits.
+def _to_int(digits: str) -> int | float:
+    # int() of a very long literal is slow, and raises beyond 4300 digits. An int to
+    # stand for all of them would be one subject for different people.
     if len(digits) > _MAX_DIGITS:
-        return -_HUGE if digits.startswith("-") else _HUGE
+        return -math.inf if digits.startswith("-") else math.inf
     return int(digits)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -156,8 +157,9 @@ def _split(text: str, separator: str) -> list[str]:
 def _lifetime(value: object, maximum: int) -> int | None:
     if isinstance(value, str) and _INTEGER.fullmatch(value):
         value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return max(0, min(value, maximum))
+    # An integer too long to convert is infinite by now.
+    if isinstance(value, float) and not (value.is_integer() or math.isinf(value)):
+        return None
+    return int(max(0, min(value, maximum)))

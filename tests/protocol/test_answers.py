@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -11,10 +13,12 @@ from hypothesis import strategies as st
 
 from oauth_accounts.clock import utcnow
 from oauth_accounts.exceptions import (
+    AuthorizationError,
     ProviderMisconfigured,
     ProviderUnavailable,
     ReauthRequired,
 )
+from oauth_accounts.identity import read_identity
 from oauth_accounts.protocol.answers import (
     Answer,
     failure_of,
@@ -165,6 +169,38 @@ class TestObjects:
     def test_names_that_come_twice_are_refused(self):
         assert read_object(b'{"sub": "a", "sub": "b"}') is None
 
-    def test_numbers_without_end_are_cut(self):
-        body = b'{"a": ' + b"9" * 10_000 + b', "b": NaN, "c": -' + b"9" * 30 + b"}"
-        assert read_object(body) == {"a": 10**18, "b": None, "c": -(10**18)}
+    def test_numbers_without_end_are_infinite(self):
+        body = b'{"a": ' + b"9" * 10_000 + b', "b": NaN, "c": -' + b"9" * 300 + b"}"
+        assert read_object(body) == {"a": math.inf, "b": None, "c": -math.inf}
+
+    @pytest.mark.parametrize("digits", [1, 18, 19, 20, 254, 255])
+    def test_a2_15_integers_as_long_as_a_subject_are_exact(self, digits):
+        for text in ("9" * digits, "1" + "0" * (digits - 1)):
+            found = read_object(b'{"sub": ' + text.encode() + b"}")["sub"]
+            assert type(found) is int
+            assert str(found) == text
+
+    def test_100_000_digits_are_cheap(self):
+        body = b'{"sub": [' + b",".join([b"9" * 100_000] * 20) + b"]}"
+        begun = time.process_time()
+        assert read_object(body) == {"sub": [math.inf] * 20}
+        assert time.process_time() - begun < 0.5
+
+
+class TestSubjects:
+    """A number that is read wrong would be somebody else."""
+
+    def uid(self, text):
+        userinfo = read_object(b'{"sub": ' + text.encode() + b"}")
+        return read_identity(userinfo, uid_path="sub", label_path="").uid
+
+    @pytest.mark.parametrize("digits", [18, 19, 20, 255])
+    def test_a2_15_long_numbers_are_different_people(self, digits):
+        first, second = "9" * digits, "9" * (digits - 1) + "8"
+        assert (self.uid(first), self.uid(second)) == (first, second)
+
+    @pytest.mark.parametrize("text", ["9" * 256, "-" + "9" * 256, "9" * 5000, "1e400"])
+    def test_a2_15_a_number_that_is_not_exact_is_nobody(self, text):
+        with pytest.raises(AuthorizationError) as caught:
+            self.uid(text)
+        assert caught.value.code == "identity_missing"
