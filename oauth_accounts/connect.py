@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from django.db import router
+from django.db import DatabaseError, IntegrityError, router, transaction
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -173,19 +173,25 @@ def _record_rejection(
     slug: str,
     error: OAuthAccountsError,
 ) -> None:
-    user = request.user if request.user.is_authenticated else None
-    provider = (
-        attempt.provider if attempt else Provider.objects.filter(slug=slug).first()
-    )
-    account = attempt.account if attempt else None
-    AccountEvent.objects.create(
-        kind=AccountEvent.Kind.REJECTED,
-        reason=error.code,
-        provider=provider,
-        account=account,
-        account_key=account.pk if account else None,
-        actor=user,
-    )
+    attempt_account = attempt.account if attempt else None
+    references = {
+        "provider": attempt.provider
+        if attempt
+        else Provider.objects.filter(slug=slug).first(),
+        "account": attempt_account,
+        "actor": request.user if request.user.is_authenticated else None,
+    }
+    values = {
+        "kind": AccountEvent.Kind.REJECTED,
+        "reason": error.code,
+        "account_key": attempt_account.pk if attempt_account else None,
+    }
+    try:
+        with transaction.atomic():
+            AccountEvent.objects.create(**values, **references)
+    except IntegrityError:
+        # Something it refers to was deleted during the exchange.
+        AccountEvent.objects.create(**values)
 
 
 def _exchange(
@@ -225,7 +231,9 @@ def _identify(
         )
     except RefreshInTransaction:
         failure: OAuthAccountsError = AuthorizationError("in_transaction")
+    except DatabaseError:
+        failure = AuthorizationError("not_stored")
     except OAuthAccountsError as error:
         failure = error
-    grant.discard(provider, tokens, identity, failure)
+    grant.discard(attempt, tokens, identity, failure)
     raise failure

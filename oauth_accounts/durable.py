@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -23,18 +23,21 @@ T = TypeVar("T")
 
 # How long a short lock of another process may stand in the way (seconds).
 PROBE_SECONDS = 1.0
+# How long one statement of the work may wait for a lock (seconds).
+LOCK_SECONDS = 5
 
 _inline: ContextVar[bool] = ContextVar("oauth_accounts_inline", default=False)
 
 
-def run(alias: str, work: Callable[[], T], locks: QuerySet[Any] | None = None) -> T:
+def run(alias: str, work: Callable[[], T], locks: Sequence[QuerySet[Any]] = ()) -> T:
     """
     Call `work` outside any transaction of the caller and return what it returns.
 
     alias: database that the work writes to.
     work: called here, or in a thread with a connection of its own when the caller is
         inside a transaction.
-    locks: the rows the work is going to write; they have to exist and to be free.
+    locks: the rows the work is going to write or refer to; they have to exist and to be
+        free, because the caller waits for the work with all its locks in its hands.
 
     Raises RefreshInTransaction, before anything is done, when the work cannot be kept
     apart from the transaction: its rows are not committed yet or locked by it, or the
@@ -66,13 +69,14 @@ def is_in_memory(alias: str) -> bool:
     return connection.vendor == "sqlite" and bool(connection.is_in_memory_db())
 
 
-def _in_thread(alias: str, work: Callable[[], T], locks: QuerySet[Any] | None) -> T:
+def _in_thread(alias: str, work: Callable[[], T], locks: Sequence[QuerySet[Any]]) -> T:
     results: list[T] = []
     errors: list[BaseException] = []
 
     def target() -> None:
         try:
             connections[alias].set_autocommit(True)
+            _bound_waiting(alias)
             _probe(alias, locks)
             results.append(work())
         except BaseException as error:  # noqa: BLE001  # raised again in the caller
@@ -88,12 +92,28 @@ def _in_thread(alias: str, work: Callable[[], T], locks: QuerySet[Any] | None) -
     return results[0]
 
 
-def _probe(alias: str, locks: QuerySet[Any] | None) -> None:
+def _bound_waiting(alias: str) -> None:
+    """
+    Let no statement of this connection wait long for a lock.
+
+    The caller may hold it, and is joined to this thread: a deadlock that no server sees.
+    """
+    vendor = connections[alias].vendor
+    bound = {
+        "postgresql": f"SET lock_timeout = '{LOCK_SECONDS}s'",
+        "mysql": f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}",
+    }
+    if vendor in bound:
+        with connections[alias].cursor() as cursor:
+            cursor.execute(bound[vendor])
+
+
+def _probe(alias: str, locks: Sequence[QuerySet[Any]]) -> None:
     """Make sure that this connection can see and write the rows, without waiting long."""
     if connections[alias].vendor == "sqlite":
         _probe_sqlite(alias)
-    if locks is not None:
-        _probe_rows(alias, locks)
+    for rows in locks:
+        _probe_rows(alias, rows)
 
 
 def _probe_sqlite(alias: str) -> None:
@@ -113,12 +133,17 @@ def _probe_sqlite(alias: str) -> None:
 
 
 def _probe_rows(alias: str, locks: QuerySet[Any]) -> None:
-    nowait = connections[alias].features.has_select_for_update_nowait
+    features = connections[alias].features
+    options: dict[str, Any] = {
+        "nowait": features.has_select_for_update_nowait,
+        # Rows that others merely refer to are free enough.
+        "no_key": features.has_select_for_no_key_update,
+    }
     deadline = time.monotonic() + PROBE_SECONDS
     while True:
         try:
             with transaction.atomic(using=alias):
-                rows = locks.using(alias).select_for_update(nowait=nowait)
+                rows = locks.using(alias).select_for_update(**options)
                 found = list(rows.values_list("pk", flat=True))
             break
         except DatabaseError:

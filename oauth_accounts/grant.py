@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import IntegrityError, transaction
+import logging
+from typing import Any
+
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F
 
 from oauth_accounts.exceptions import (
@@ -12,31 +15,57 @@ from oauth_accounts.exceptions import (
     OAuthAccountsError,
 )
 from oauth_accounts.identity import Identity
-from oauth_accounts.models import AuthorizationAttempt, ConnectedAccount, Provider
+from oauth_accounts.models import (
+    AuthorizationAttempt,
+    ConnectedAccount,
+    PendingRevocation,
+)
 from oauth_accounts.protocol.tokens import TokenSet
+
+logger = logging.getLogger("oauth_accounts")
 
 
 def discard(
-    provider: Provider,
+    attempt: AuthorizationAttempt,
     tokens: TokenSet,
     identity: Identity | None,
     failure: OAuthAccountsError,
 ) -> None:
     """Have tokens revoked that nobody is going to use."""
-    if identity is not None and not isinstance(failure, AccountInUse):
-        known = ConnectedAccount.objects.filter(provider=provider, uid=identity.uid)
-        if known.exists():
-            # Some providers end every grant of a user at once: an account that is
-            # connected under the same subject would die with these tokens.
-            return
-    unsaved = ConnectedAccount(provider=provider)
+    if not isinstance(failure, AccountInUse) and _may_share_a_grant(attempt, identity):
+        return
+    unsaved = ConnectedAccount(provider=attempt.provider)
     sealed = unsaved.token_values(tokens)
-    provider.pending_revocations.create(
-        account_key=unsaved.pk,
-        access_token=sealed.get("access_token"),
-        refresh_token=sealed.get("refresh_token"),
-        reason=failure.code,
-    )
+    try:
+        with transaction.atomic():
+            attempt.provider.pending_revocations.create(
+                account_key=unsaved.pk,
+                access_token=sealed.get("access_token"),
+                refresh_token=sealed.get("refresh_token"),
+                reason=failure.code,
+            )
+    except DatabaseError as error:
+        logger.warning(
+            "Tokens of provider %s could not be kept for revocation (%s).",
+            attempt.provider.slug,
+            type(error).__name__,
+        )
+
+
+def _may_share_a_grant(
+    attempt: AuthorizationAttempt, identity: Identity | None
+) -> bool:
+    """
+    Say whether revoking new tokens could end a connection that lives.
+
+    Some providers end every grant of a user at once: an account that is connected under
+    the same subject would die with them. Who it is may not be known.
+    """
+    rows = ConnectedAccount.objects.filter(provider=attempt.provider)
+    live = rows.exclude(status=ConnectedAccount.Status.REVOKED)
+    if identity is not None:
+        return live.filter(uid=identity.uid).exists()
+    return live.filter(owner=attempt.owner_id).exists()
 
 
 def store(
@@ -95,33 +124,63 @@ def _replace(
     identity: Identity,
 ) -> None:
     """Give an account new tokens; a refresh that is under way loses to them."""
+    rows = ConnectedAccount.objects.using(alias).filter(pk=account.pk)
+    with transaction.atomic(using=alias):
+        # The first write locks the row: what is read and decided after it holds.
+        if not rows.update(
+            generation=F("generation") + 1,
+            lease=None,
+            lease_until=None,
+            attempt_started_at=None,
+        ):
+            raise AuthorizationError("account_deleted")
+        account.refresh_from_db(using=alias)
+        _check_replaceable(account, attempt, identity)
+        rows.update(**_replacement(account, attempt, tokens, identity))
+        account.record_event("reconnected", actor=attempt.user)
+        _forget_old_tokens(account)
+    account.refresh_from_db(using=alias)
+
+
+def _check_replaceable(
+    account: ConnectedAccount, attempt: AuthorizationAttempt, identity: Identity
+) -> None:
     if account.uid != identity.uid:
         raise IdentityMismatch
     if account.owner_id != attempt.owner_id:
         raise AccountInUse
     if account.status_reason == "by_admin" and account.status == "disabled":
         raise AuthorizationError("disabled_by_admin")
-    account.requested_scopes = attempt.scopes
-    if account.status != ConnectedAccount.Status.ACTIVE:
-        # Should the answer bring no refresh token, the dead one must not be kept.
-        account.refresh_token = None
-    values = {
-        "refresh_token": account.refresh_token,
-        "label": identity.label,
-        "profile": identity.profile,
+
+
+def _replacement(
+    account: ConnectedAccount,
+    attempt: AuthorizationAttempt,
+    tokens: TokenSet,
+    identity: Identity,
+) -> dict[str, Any]:
+    fresh: dict[str, Any] = {
         "requested_scopes": attempt.scopes,
-        "connected_by_id": attempt.user_id,
         "scopes": None,
         "refresh_token_expires_at": None,
+    }
+    if account.status != ConnectedAccount.Status.ACTIVE:
+        # Should the answer bring no refresh token, the dead one must not be kept.
+        fresh["refresh_token"] = None
+    for name, value in fresh.items():
+        setattr(account, name, value)
+    return {
+        **fresh,
+        "label": identity.label,
+        "profile": identity.profile,
+        "connected_by_id": attempt.user_id,
         **account.token_values(tokens),
         "status": ConnectedAccount.Status.ACTIVE,
-        "lease": None,
-        "lease_until": None,
-        "attempt_started_at": None,
     }
-    with transaction.atomic(using=alias):
-        rows = ConnectedAccount.objects.using(alias).filter(pk=account.pk)
-        if not rows.update(**values, generation=F("generation") + 1):
-            raise AuthorizationError("account_deleted")
-        account.record_event("reconnected", actor=attempt.user)
-    account.refresh_from_db(using=alias)
+
+
+def _forget_old_tokens(account: ConnectedAccount) -> None:
+    """Close what still waits in the outbox: revoking it could end the new grant too."""
+    waiting = PendingRevocation.objects.filter(account_key=account.pk)
+    for pending in waiting.filter(status=PendingRevocation.Status.PENDING):
+        pending.finish(PendingRevocation.Status.SUPERSEDED)

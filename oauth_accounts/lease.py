@@ -84,17 +84,22 @@ def _armed() -> dict[str, Any]:
     }
 
 
-def release(account: ConnectedAccount, lease: uuid.UUID, retry_in: float) -> None:
+def release(
+    account: ConnectedAccount, lease: uuid.UUID, retry_in: float, *, armed: bool
+) -> None:
     """
     Give a claim back whose call was never made.
 
     retry_in: seconds until the sweep looks again, or it would claim the row for ever.
+    armed: the mark of a started attempt is this claim's own; otherwise it is that of
+        somebody who never came back, and stays.
     """
     later = clock.utcnow() + timedelta(seconds=retry_in)
+    values: dict[str, Any] = {"attempt_started_at": None} if armed else {}
     account.stored_row().filter(lease=lease).update(
+        **values,
         lease=None,
         lease_until=None,
-        attempt_started_at=None,
         refresh_due_at=while_active(later),
     )
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
+from django.db import router
 from django.db.models import Q, QuerySet
 
 from oauth_accounts import revoke
@@ -41,9 +42,15 @@ def count_due() -> int:
     return _due().count()
 
 
+def _rows() -> QuerySet[PendingRevocation]:
+    # A replica that lags behind would show rows that are taken already.
+    alias = router.db_for_write(PendingRevocation)
+    return PendingRevocation.objects.using(alias).all()
+
+
 def _due() -> QuerySet[PendingRevocation]:
     free = Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow())
-    return PendingRevocation.objects.filter(free, due_at__lte=DatabaseNow())
+    return _rows().filter(free, due_at__lte=DatabaseNow())
 
 
 def _claim() -> PendingRevocation | None:
@@ -55,4 +62,4 @@ def _claim() -> PendingRevocation | None:
         lease = uuid.uuid4()
         until = DatabaseNow() + timedelta(seconds=LEASE_SECONDS)
         if _due().filter(pk=key).update(lease=lease, lease_until=until):
-            return PendingRevocation.objects.select_related("provider").get(pk=key)
+            return _rows().select_related("provider").get(pk=key)

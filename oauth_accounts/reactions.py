@@ -14,10 +14,11 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import F, Q
 
 from oauth_accounts import clock, signals
+from oauth_accounts.clock import DatabaseNow
 from oauth_accounts.exceptions import (
     ProviderMisconfigured,
     ReauthRequired,
@@ -41,26 +42,45 @@ RATE_LIMIT_PAUSE_SECONDS = 60.0
 CLIENT_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
 
 
-def succeeded(
+def stored(
+    account: ConnectedAccount,
+    usable: bool,
+    scopes_before: list[str] | None,
+    failures_before: int,
+) -> None:
+    """Tell of a stored answer; what goes wrong here does not undo it, and is logged."""
+    try:
+        if usable:
+            _succeeded(account, scopes_before, failures_before)
+        else:
+            account.provider.refresh_statistics.record("failure", "bad_answer")
+    except DatabaseError as error:
+        logger.warning(
+            "A refresh of account %s is stored, but could not be recorded (%s).",
+            account.pk,
+            type(error).__name__,
+        )
+
+
+def _succeeded(
     account: ConnectedAccount,
     scopes_before: list[str] | None,
     failures_before: int,
 ) -> None:
-    """Tell of a stored refresh: statistics, signals and events of what changed."""
-    account.provider.refresh_statistics.record("success")
     announce(account, signals.tokens_refreshed)
+    account.provider.refresh_statistics.record("success")
     if failures_before:
-        account.record_event("recovered")
         announce(account, signals.refresh_recovered)
+        account.record_event("recovered")
     before, after = frozenset(scopes_before or ()), frozenset(account.scopes or ())
     if scopes_before is not None and before != after:
-        account.record_event("scopes_changed")
         announce(
             account,
             signals.scopes_changed,
             added=after - before,
             removed=before - after,
         )
+        account.record_event("scopes_changed")
 
 
 def failed(account: ConnectedAccount, lease: uuid.UUID, error: TokenError) -> None:
@@ -151,6 +171,9 @@ def require_reauth(
     )
     if lease is not None:
         rows = rows.filter(lease=lease)
+    else:
+        # Whoever is at work on it may come back with new tokens.
+        rows = rows.filter(Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow()))
     changed = _change_state(
         account,
         rows,
@@ -182,11 +205,26 @@ def disable(account: ConnectedAccount, reason: str, actor: Any = None) -> bool:
     )
 
 
+def enable(account: ConnectedAccount, actor: Any = None) -> bool:
+    """Use a disabled account again; the sweep looks at it next."""
+    rows = account.stored_row().filter(status=account.Status.DISABLED)
+    return _change_state(
+        account,
+        rows,
+        "enabled",
+        actor,
+        status=account.Status.ACTIVE,
+        status_reason="",
+        refresh_due_at=clock.utcnow(),
+    )
+
+
 def _change_state(
     account: ConnectedAccount, rows: Any, kind: str, actor: Any = None, **values: Any
 ) -> bool:
+    values = {"refresh_due_at": None, **values}
     with transaction.atomic(using=account.write_alias):
-        changed = rows.update(refresh_due_at=None, **values)
+        changed = rows.update(**values)
         if changed:
             account.record_event(kind, values["status_reason"], actor)
     if changed:

@@ -62,14 +62,15 @@ def replace_rejected(account: ConnectedAccount, rejected: Secret) -> bool:
 
     Return whether the account holds another token than the rejected one.
     """
-    account.reload()
     if account.reveal("access_token") == rejected:
-        refresh(account)
+        _apart(account, partial(_replace_rejected, account, rejected))
     return account.reveal("access_token") != rejected
 
 
 def _apart(account: ConnectedAccount, work: Callable[[], None]) -> None:
-    durable.run(account.write_alias, work, locks=account.stored_row())
+    # The provider too: writing an account refers to it, and pausing it writes it.
+    provider = type(account.provider)._base_manager.filter(pk=account.provider_id)
+    durable.run(account.write_alias, work, locks=(account.stored_row(), provider))
 
 
 def _obtain(account: ConnectedAccount, min_validity: float) -> None:
@@ -79,7 +80,7 @@ def _obtain(account: ConnectedAccount, min_validity: float) -> None:
         return
     try:
         _refresh_once(account, account.generation, content_with_valid=True)
-    except (ProviderUnavailable, ProviderMisconfigured):
+    except TokenError:
         if account.status != account.Status.ACTIVE or not is_fresh(account, 0):
             raise
     if account.failure_count and not is_fresh(account, 0):
@@ -93,6 +94,12 @@ def _refresh(account: ConnectedAccount) -> None:
     _refresh_once(account, seen, content_with_valid=False)
 
 
+def _replace_rejected(account: ConnectedAccount, rejected: Secret) -> None:
+    account.reload()
+    if account.reveal("access_token") == rejected:
+        _refresh_once(account, account.generation, content_with_valid=False)
+
+
 def _refresh_once(
     account: ConnectedAccount, seen: int, *, content_with_valid: bool
 ) -> None:
@@ -101,6 +108,8 @@ def _refresh_once(
 
     content_with_valid: also return while somebody else refreshes and the token is valid.
     """
+    # Whoever holds the account for long has an old provider: its secret may have changed.
+    account.provider.refresh_from_db(using=account.write_alias)
     started = time.monotonic()
     pauses = chain(POLL_SECONDS, repeat(POLL_SECONDS[-1]))
     while not _settle(account, seen, content_with_valid=content_with_valid):
@@ -153,9 +162,11 @@ def require_refreshable(account: ConnectedAccount) -> None:
         reactions.disable(account, "owner_inactive")
         raise ProviderMisconfigured("owner_inactive")
     if account.refresh_token is None or account.refresh_token_is_expired():
-        if not is_fresh(account, 0):
-            reactions.require_reauth(account, "refresh_token_expired")
-        raise ReauthRequired("refresh_token_expired")
+        if is_fresh(account, 0):
+            raise ReauthRequired("refresh_token_expired")
+        if reactions.require_reauth(account, "refresh_token_expired"):
+            raise ReauthRequired("refresh_token_expired")
+        # Somebody is at work on it, and may come back with a new one.
 
 
 def perform(account: ConnectedAccount, claim: Claim) -> None:
@@ -168,7 +179,9 @@ def perform(account: ConnectedAccount, claim: Claim) -> None:
         refresh_token = account.reveal("refresh_token")
         client = account.provider.oauth_client()
     except (TokenUndecryptable, ProviderMisconfigured) as error:
-        lease.release(account, claim.lease, reactions.CONFIGURATION_RETRY_SECONDS)
+        lease.release(
+            account, claim.lease, reactions.CONFIGURATION_RETRY_SECONDS, armed=True
+        )
         reactions.configuration_failed(account, error)
         raise
     try:
@@ -217,10 +230,9 @@ def store(account: ConnectedAccount, claim: Claim, tokens: TokenSet) -> None:
         setattr(account, name, value)
     account.generation = claim.generation + 1
     account.lease = account.lease_until = account.attempt_started_at = None
+    reactions.stored(account, tokens.usable, scopes_before, failures_before)
     if not tokens.usable:
-        account.provider.refresh_statistics.record("failure", "bad_answer")
         raise ProviderUnavailable("bad_answer")
-    reactions.succeeded(account, scopes_before, failures_before)
 
 
 def _write(account: ConnectedAccount, claim: Claim, values: dict[str, Any]) -> bool:

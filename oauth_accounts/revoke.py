@@ -41,9 +41,9 @@ def revoke(
         pending = None
         if reason != "at_provider" and any(tokens.values()):
             pending = keep(account, tokens, reason, held=wait)
-    reactions.announce(account, signals.account_revoked, reason=reason)
-    if wait and pending is not None:
-        transaction.on_commit(partial(deliver, pending), using=account.write_alias)
+        reactions.announce(account, signals.account_revoked, reason=reason)
+        if wait and pending is not None:
+            transaction.on_commit(partial(deliver, pending), using=account.write_alias)
 
 
 def _stop(account: ConnectedAccount, reason: str) -> dict[str, Any]:

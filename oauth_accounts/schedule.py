@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # A token answered with a life of zero is used this long, or every call would refresh.
 MIN_LIFETIME_SECONDS = 60
+# No token is believed to live longer; dates past the year 9999 would raise.
+MAX_LIFETIME_SECONDS = 10 * 365 * 86_400
 # A refresh token that dies at a known date is used once more this long before.
 REFRESH_TOKEN_WARNING = timedelta(days=1)
 
@@ -56,6 +58,7 @@ def expiry(tokens: TokenSet, default_lifetime: int | None) -> datetime | None:
     if expires_in is None:
         return None
     seconds = expires_in if expires_in > 0 else MIN_LIFETIME_SECONDS
+    seconds = min(seconds, MAX_LIFETIME_SECONDS)
     return tokens.issued_at + timedelta(seconds=seconds)
 
 

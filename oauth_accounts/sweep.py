@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -13,7 +14,7 @@ from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Literal
 
-from django.db import connections, router
+from django.db import DatabaseError, connections, router
 from django.db.models import Q, QuerySet
 
 from oauth_accounts import clock, durable, refresh
@@ -22,6 +23,8 @@ from oauth_accounts.clock import DatabaseNow
 from oauth_accounts.conf import LEASE_SECONDS
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import ConnectedAccount, Provider
+
+logger = logging.getLogger("oauth_accounts")
 
 BATCH_SIZE = 100
 CONCURRENCY = 8
@@ -202,13 +205,19 @@ def _refresh_leased(key: uuid.UUID, lease: uuid.UUID) -> Outcome:
         return _refresh_or_release(account, lease)
     except OAuthAccountsError:
         return "failed"
+    except DatabaseError as error:
+        # One row must not end the sweep; its lease runs out, and it is looked at again.
+        logger.warning(
+            "The refresh of account %s ended with %s.", key, type(error).__name__
+        )
+        return "failed"
 
 
 def _refresh_or_release(account: ConnectedAccount, lease: uuid.UUID) -> Outcome:
     try:
         refresh.require_refreshable(account)
     except OAuthAccountsError:
-        leases.release(account, lease, REFUSED_RETRY_SECONDS)
+        leases.release(account, lease, REFUSED_RETRY_SECONDS, armed=False)
         raise
     claim = leases.rearm(account, lease)
     if claim is None:

@@ -53,7 +53,7 @@ class TestWithoutTransaction:
 class TestInsideTransaction:
     def test_a_rollback_does_not_take_it_back(self, provider, rows):
         with transaction.atomic():
-            done = durable.run("default", lambda: rows.update(name="kept"), locks=rows)
+            done = durable.run("default", lambda: rows.update(name="kept"), locks=[rows])
             transaction.set_rollback(True)
 
         assert done == 1
@@ -62,7 +62,7 @@ class TestInsideTransaction:
     def test_nor_does_an_exception_or_a_nested_block(self, provider, rows):
         def fails_later():
             with transaction.atomic():
-                durable.run("default", lambda: rows.update(name="kept"), locks=rows)
+                durable.run("default", lambda: rows.update(name="kept"), locks=[rows])
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError), transaction.atomic():
@@ -73,7 +73,7 @@ class TestInsideTransaction:
     def test_nor_does_a_caller_without_autocommit(self, provider, rows):
         transaction.set_autocommit(False)
         try:
-            durable.run("default", lambda: rows.update(name="kept"), locks=rows)
+            durable.run("default", lambda: rows.update(name="kept"), locks=[rows])
             transaction.rollback()
         finally:
             transaction.set_autocommit(True)
@@ -98,7 +98,7 @@ class TestInsideTransaction:
     def test_its_errors_come_through_and_leave_the_transaction_usable(self, rows):
         with transaction.atomic():
             with pytest.raises(ZeroDivisionError):
-                durable.run("default", lambda: 1 / 0, locks=rows)
+                durable.run("default", lambda: 1 / 0, locks=[rows])
             assert rows.update(name="mine") == 1
 
         assert rows.get().name == "mine"
@@ -108,20 +108,20 @@ class TestInsideTransaction:
             rows.select_for_update().get()
             begun = time.monotonic()
             with pytest.raises(RefreshInTransaction):
-                durable.run("default", refuse, locks=rows)
+                durable.run("default", refuse, locks=[rows])
             assert time.monotonic() - begun < 3
 
     def test_rows_the_caller_has_written_are_refused_before_anything(self, rows):
         with transaction.atomic():
             rows.update(name="mine")
             with pytest.raises(RefreshInTransaction):
-                durable.run("default", refuse, locks=rows)
+                durable.run("default", refuse, locks=[rows])
 
     def test_other_rows_may_be_locked(self, provider, rows):
         other = ProviderFactory(slug="b")
         with transaction.atomic():
             Provider.objects.select_for_update().get(pk=other.pk)
-            durable.run("default", lambda: rows.update(name="kept"), locks=rows)
+            durable.run("default", lambda: rows.update(name="kept"), locks=[rows])
 
         assert name_of(provider) == "kept"
 
@@ -140,7 +140,7 @@ class TestInsideTransaction:
         locked.wait(5)
         threading.Timer(0.2, release.set).start()
         with transaction.atomic():
-            durable.run("default", lambda: rows.update(name="kept"), locks=rows)
+            durable.run("default", lambda: rows.update(name="kept"), locks=[rows])
         holder.join()
 
         assert name_of(provider) == "kept"
@@ -169,7 +169,7 @@ class TestSqlite:
             rows.update(name="mine")
             begun = time.monotonic()
             with pytest.raises(RefreshInTransaction):
-                durable.run("default", refuse, locks=rows)
+                durable.run("default", refuse, locks=[rows])
             assert time.monotonic() - begun < 2
             assert rows.update(name=F("name")) == 1
 
@@ -179,7 +179,7 @@ class TestSqlite:
         with transaction.atomic():
             begun = time.monotonic()
             with pytest.raises(RefreshInTransaction):
-                durable.run("default", refuse, locks=rows)
+                durable.run("default", refuse, locks=[rows])
             assert time.monotonic() - begun < 2
 
     def test_a_deferred_one_that_only_reads_is_no_hindrance(
@@ -187,7 +187,7 @@ class TestSqlite:
     ):
         with transaction.atomic():
             assert rows.get().name == "before"
-            durable.run("default", lambda: rows.update(name="kept"), locks=rows)
+            durable.run("default", lambda: rows.update(name="kept"), locks=[rows])
             transaction.set_rollback(True)
 
         assert name_of(provider) == "kept"
@@ -201,7 +201,7 @@ class TestSqlite:
             with transaction.atomic():
                 assert rows.get().name == "before"
                 with pytest.raises(RefreshInTransaction):
-                    durable.run("default", refuse, locks=rows)
+                    durable.run("default", refuse, locks=[rows])
         finally:
             with connection.cursor() as cursor:
                 cursor.execute("PRAGMA journal_mode=WAL")
@@ -213,7 +213,7 @@ class TestSqlite:
                 return cursor.fetchone()[0]
 
         with transaction.atomic():
-            assert durable.run("default", patience, locks=rows) == 20_000
+            assert durable.run("default", patience, locks=[rows]) == 20_000
 
     def test_work_without_rows_is_done(self, deferred):
         with transaction.atomic():
@@ -260,7 +260,7 @@ class TestInline:
     def test_work_is_done_inside_the_transaction(self, provider, rows):
         with transaction.atomic(), durable.inline():
             rows.update(name="mine")
-            durable.run("default", lambda: rows.update(name="inline"), locks=rows)
+            durable.run("default", lambda: rows.update(name="inline"), locks=[rows])
             assert rows.get().name == "inline"
             transaction.set_rollback(True)
 
@@ -273,14 +273,14 @@ class TestInline:
         with transaction.atomic():
             rows.update(name="mine")
             with pytest.raises(RefreshInTransaction):
-                durable.run("default", refuse, locks=rows)
+                durable.run("default", refuse, locks=[rows])
 
     def test_it_decorates(self, rows):
         @durable.inline()
         def work():
             with transaction.atomic():
                 rows.update(name="mine")
-                return durable.run("default", lambda: "inline", locks=rows)
+                return durable.run("default", lambda: "inline", locks=[rows])
 
         assert work() == "inline"
         assert work() == "inline"

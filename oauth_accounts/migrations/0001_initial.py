@@ -1,3 +1,4 @@
+import django.core.validators
 import django.db.models.deletion
 import oauth_accounts.clock
 import oauth_accounts.fields
@@ -280,6 +281,9 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Seconds a token lives when the provider does not say.",
                         null=True,
+                        validators=[
+                            django.core.validators.MaxValueValidator(315360000)
+                        ],
                         verbose_name="default lifetime",
                     ),
                 ),
@@ -289,6 +293,9 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Seconds before expiry; empty means the project's setting.",
                         null=True,
+                        validators=[
+                            django.core.validators.MaxValueValidator(315360000)
+                        ],
                         verbose_name="refresh margin",
                     ),
                 ),
@@ -298,6 +305,9 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Seconds after which an idle refresh token is used once.",
                         null=True,
+                        validators=[
+                            django.core.validators.MaxValueValidator(315360000)
+                        ],
                         verbose_name="keep-alive interval",
                     ),
                 ),
@@ -833,6 +843,7 @@ class Migration(migrations.Migration):
                             ("confirmed", "Confirmed"),
                             ("unsupported", "Not supported by the provider"),
                             ("failed", "Given up"),
+                            ("superseded", "Connected again before it was sent"),
                         ],
                         default="pending",
                         max_length=16,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from asgiref.sync import sync_to_async
-from django.db import models, router
+from django.db import IntegrityError, models, router, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -191,15 +191,21 @@ class ConnectedAccount(AccountColumns):
         )
 
     def record_event(self, kind: str, reason: str = "", actor: Any = None) -> None:
-        """Append to the account's history."""
-        self.events.using(self.write_alias).create(
-            kind=kind,
-            reason=reason,
-            actor=actor,
-            account=self,
-            account_key=self.pk,
-            provider_id=self.provider_id,
-        )
+        """Append to the account's history, which outlives the account."""
+        events = self.provider.events.using(self.write_alias)
+        values = {
+            "kind": kind,
+            "reason": reason,
+            "actor": actor,
+            "account_key": self.pk,
+            "provider_id": self.provider_id,
+        }
+        try:
+            with transaction.atomic(using=self.write_alias):
+                events.create(account_id=self.pk, **values)
+        except IntegrityError:
+            # Deleted since; what was about to be told happened before.
+            events.create(**values)
 
     def token_values(self, tokens: TokenSet) -> dict[str, Any]:
         """Return the columns that follow from a provider's answer, tokens sealed."""
@@ -223,7 +229,7 @@ class ConnectedAccount(AccountColumns):
 
     def complete(self) -> None:
         """Fill in the columns that follow from others, before the row is inserted."""
-        self.identity_key = self.identity_key or self.compute_identity_key()
+        self.identity_key = self.compute_identity_key()
         self.key_id = self.key_id or keyring.current_key_id()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -233,6 +239,8 @@ class ConnectedAccount(AccountColumns):
         if self._state.adding:
             self.complete()
         elif kwargs.get("update_fields") is None:
+            # It may have another owner now.
+            self.identity_key = self.compute_identity_key()
             kwargs["update_fields"] = self._fields_of_plain_save()
         super().save(**kwargs)
 

@@ -148,6 +148,7 @@ class PendingRevocation(models.Model):
         CONFIRMED = "confirmed", _("Confirmed")
         UNSUPPORTED = "unsupported", _("Not supported by the provider")
         FAILED = "failed", _("Given up")
+        SUPERSEDED = "superseded", _("Connected again before it was sent")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     provider = models.ForeignKey(

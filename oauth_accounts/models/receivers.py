@@ -6,9 +6,11 @@ from typing import Any
 
 from django.apps import apps as current_apps
 from django.db import router
-from django.db.models.signals import post_migrate, pre_delete
+from django.db.models.signals import post_migrate, post_save, pre_delete
 from django.dispatch import receiver
 
+from oauth_accounts import reactions
+from oauth_accounts.conf import conf
 from oauth_accounts.models.account import ConnectedAccount
 from oauth_accounts.models.event import AccountEvent, PendingRevocation
 from oauth_accounts.models.provider import Provider
@@ -43,6 +45,28 @@ def keep_tokens_of_deleted_account(
         reason="deleted",
         **row,
     )
+
+
+@receiver(post_save, sender=conf.OAUTH_ACCOUNTS_OWNER_MODEL)
+def follow_activity_of_owner(
+    instance: Any, created: bool, update_fields: Any, **kwargs: Any
+) -> None:
+    """Disable the accounts of an owner who is deactivated, enable them on return."""
+    active = getattr(instance, "is_active", None)
+    if (
+        created
+        or active is None
+        or not (update_fields is None or "is_active" in update_fields)
+    ):
+        return
+    rows = ConnectedAccount.objects.filter(owner=instance)
+    if active:
+        rows = rows.filter(status="disabled", status_reason="owner_inactive")
+        for account in rows:
+            reactions.enable(account)
+    else:
+        for account in rows.filter(status="active"):
+            reactions.disable(account, "owner_inactive")
 
 
 @receiver(post_migrate)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -10,6 +12,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, connections, models
+from django.db.models import F
 from django.dispatch import Signal
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -22,7 +25,13 @@ from oauth_accounts.exceptions import (
     TokenUndecryptable,
 )
 from oauth_accounts.fields import Secret
-from oauth_accounts.models import AccountEvent, ConnectedAccount, PendingRevocation
+from oauth_accounts.models import (
+    AccountEvent,
+    ConnectedAccount,
+    PendingRevocation,
+    Provider,
+    RefreshStatistic,
+)
 from oauth_accounts.protocol.tokens import TokenSet
 from oauth_accounts.testing.wire import Answer
 
@@ -163,7 +172,7 @@ class TestStore:
     def test_a_provider_that_names_no_life_is_believed_its_default(
         self, account, server
     ):
-        account.provider.default_lifetime = 600
+        type(account.provider).objects.update(default_lifetime=600)
         server.expires_in = None
         account.refresh()
         assert account.expires_at == account.issued_at + timedelta(seconds=600)
@@ -318,12 +327,9 @@ class TestErrors:
         one, two = make_account("one"), make_account("two")
         for account in (one, two):
             server.script(Answer(status=401, json={"error": "invalid_client"}))
-            stale = ConnectedAccount.objects.select_related("provider").get(
-                pk=account.pk
-            )
-            stale.provider.paused_until = None
+            claim = refresh.lease.take(account)
             with pytest.raises(ProviderMisconfigured):
-                stale.get_access_token()
+                refresh.perform(account, claim)
         assert AccountEvent.objects.filter(kind="provider_paused").count() == 1
 
     def test_too_many_requests_close_the_gate_for_the_provider(self, account, server):
@@ -453,7 +459,7 @@ class TestRefused:
     """Before anything is sent."""
 
     def test_a_disabled_provider(self, account, server):
-        account.provider.enabled = False
+        type(account.provider).objects.update(enabled=False)
         with pytest.raises(ProviderMisconfigured) as caught:
             account.get_access_token()
         assert caught.value.code == "provider_disabled"
@@ -638,3 +644,107 @@ class TestMeanwhile:
         account.refresh_from_db()
         assert account.failure_count == 0
         assert account.events.count() == 0
+
+
+class TestLongLivedInstance:
+    """Its provider was read long ago; what is stored now counts."""
+
+    def test_a_provider_that_moved_and_an_account_that_followed(self, account, server):
+        stale = ConnectedAccount.objects.select_related("provider").get(pk=account.pk)
+        provider = account.provider
+        provider.issuer = "https://moved.example"
+        provider.client_secret = server.client_secret
+        provider.save()
+        fresh = ConnectedAccount.objects.get(pk=account.pk)
+        access_token, refresh_token = server.issue(subject="alice")
+        tokens = TokenSet(
+            issued_at=clock.utcnow() - timedelta(hours=2),
+            access_token=Secret(access_token),
+            refresh_token=Secret(refresh_token),
+            token_type="Bearer",
+            expires_in=3600,
+        )
+        fresh.stored_row().update(
+            **fresh.token_values(tokens), generation=F("generation") + 1
+        )
+        stale.reload()
+        assert server.is_live(stale.get_access_token())
+        assert ConnectedAccount.objects.get(pk=account.pk).status == "active"
+
+    def test_a_secret_that_was_changed(self, account, server):
+        stale = ConnectedAccount.objects.select_related("provider").get(pk=account.pk)
+        assert stale.provider.reveal("client_secret")
+        provider = account.provider
+        server.client_secret = "the-new-secret"
+        provider.client_secret = server.client_secret
+        provider.save()
+        assert server.is_live(stale.get_access_token())
+        provider.refresh_from_db()
+        assert not provider.is_paused()
+
+    def test_a_waiter_does_not_give_up_a_refresh_that_is_under_way(
+        self, make_account, server
+    ):
+        soon = timezone.now() + timedelta(seconds=0.6)
+        account = make_account(refresh_token_expires_at=soon)
+        started = threading.Event()
+        server.on_token_request = lambda request: (started.set(), time.sleep(1.2))
+        twin = ConnectedAccount.objects.get(pk=account.pk)
+        answers = []
+
+        def ask():
+            try:
+                answers.append(twin.get_access_token())
+            finally:
+                connections.close_all()
+
+        other = threading.Thread(target=ask)
+        other.start()
+        started.wait(10)
+        time.sleep(0.7)
+        assert account.get_access_token() == server.grants[0].access_tokens[-1]
+        other.join()
+        assert answers == [account.get_access_token()]
+
+    def test_a_valid_token_without_refresh_token_is_used_to_its_end(
+        self, make_account, server
+    ):
+        account = make_account(expires_in=40)
+        account.stored_row().update(refresh_token=None)
+        assert server.is_live(account.get_access_token())
+
+
+class TestRecording:
+    def test_an_account_deleted_after_the_store_still_has_its_history(
+        self, account, server, monkeypatch
+    ):
+        account.stored_row().update(failure_count=1)
+        record = type(account.provider.refresh_statistics).record
+
+        def record_and_delete(manager, *arguments):
+            record(manager, *arguments)
+            ConnectedAccount.objects.filter(pk=account.pk).delete()
+
+        monkeypatch.setattr(type(RefreshStatistic.objects), "record", record_and_delete)
+        account.refresh()
+        event = AccountEvent.objects.get(kind="recovered")
+        assert event.account is None
+        assert event.account_key == account.pk
+
+    def test_statistics_that_cannot_be_written_harm_nothing(
+        self, account, server, monkeypatch, caplog, told
+    ):
+        def fail(*arguments):
+            raise OperationalError("no")
+
+        monkeypatch.setattr(type(RefreshStatistic.objects), "record", fail)
+        assert server.is_live(account.get_access_token())
+        assert "could not be recorded (OperationalError)" in caplog.text
+        assert [name for name, _ in told] == ["tokens_refreshed"]
+
+    def test_a_life_past_all_dates_is_clamped(self, account, server):
+        Provider.objects.update(default_lifetime=2**31 - 1)
+        server.expires_in = None
+        account.refresh()
+        left = account.expires_at - timezone.now()
+        assert timedelta(days=3640) < left < timedelta(days=3651)

@@ -9,11 +9,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from oauth_accounts import lease, sweep
+from oauth_accounts import lease, refresh, sweep
+from oauth_accounts.exceptions import ReauthRequired
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.testing.server import FakeProvider
 from oauth_accounts.testing.wire import Answer
@@ -227,3 +228,39 @@ def test_a_database_in_memory_is_swept_in_the_same_thread(project_root):
         check=False,
     )
     assert "refreshed=1, failed=0" in done.stdout, done.stderr
+
+
+def test_a_crash_is_remembered_when_the_sweep_can_make_no_call(make_account, server):
+    account = make_account()
+    assert lease.take(account)  # and its process dies here
+    account.stored_row().update(lease_until=account.created_at)
+    Provider.objects.update(enabled=False)
+    held, _keys = sweep.claim_due(account.provider)
+    assert sweep._refresh_leased(account.pk, held) == "failed"
+    Provider.objects.update(enabled=True)
+    account.refresh_from_db()
+    assert account.attempt_started_at is not None
+    assert account.refresh_due_at > timezone.now()
+    server.script(Answer(status=400, json={"error": "invalid_grant"}))
+    with pytest.raises(ReauthRequired) as caught:
+        account.refresh()
+    assert caught.value.code == "rotation_lost"
+
+
+def test_a_database_error_of_one_row_does_not_end_the_sweep(
+    make_account, server, monkeypatch, caplog
+):
+    for n in range(3):
+        make_account(f"user-{n}")
+    perform, failed = refresh.perform, []
+
+    def fail_once(account, claim):
+        if not failed:
+            failed.append(account)
+            raise OperationalError
+        perform(account, claim)
+
+    monkeypatch.setattr(refresh, "perform", fail_once)
+    result = sweep.run(concurrency=1)
+    assert (result.refreshed, result.failed) == (2, 1)
+    assert "ended with OperationalError" in caplog.text

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from django.db import connection, transaction
+from django.contrib.auth.models import User
+from django.db import OperationalError, connection, transaction
 
 from oauth_accounts import durable
 from oauth_accounts.exceptions import RefreshInTransaction
-from oauth_accounts.models import ConnectedAccount
+from oauth_accounts.models import ConnectedAccount, Provider
 
 
 @pytest.mark.postgres
@@ -69,3 +70,36 @@ def test_a_test_case_may_refresh_inside_its_transaction(account, server):
         token = account.get_access_token()
     assert ConnectedAccount.objects.get(pk=account.pk).get_access_token() == token
     assert connection.in_atomic_block is False
+
+
+@pytest.mark.postgres
+@pytest.mark.mariadb
+@pytest.mark.parametrize("statement", ["lock", "write"])
+def test_a_provider_the_caller_holds_is_refused_before_the_call(
+    account, server, statement
+):
+    """Storing an account refers to its provider, and would wait for the caller for ever."""
+    with transaction.atomic():
+        rows = Provider.objects.filter(pk=account.provider_id)
+        if statement == "lock":
+            list(rows.select_for_update())
+        else:
+            rows.update(name="renamed")
+        begun = time.monotonic()
+        with pytest.raises(RefreshInTransaction):
+            account.get_access_token()
+        assert time.monotonic() - begun < 5
+    assert server.token_requests == []
+
+
+@pytest.mark.postgres
+@pytest.mark.mariadb
+def test_nothing_waits_for_ever_for_a_lock_of_the_caller(account, monkeypatch):
+    monkeypatch.setattr(durable, "LOCK_SECONDS", 1)
+    rows = User.objects.filter(pk=account.owner_id)
+    with transaction.atomic():
+        list(rows.select_for_update())
+        begun = time.monotonic()
+        with pytest.raises(OperationalError):
+            durable.run("default", lambda: rows.update(first_name="x"))
+        assert time.monotonic() - begun < 5
