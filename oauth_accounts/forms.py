@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.db.models import Max, Q, QuerySet
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from oauth_accounts import keyring
+from oauth_accounts.exceptions import TokenError
 from oauth_accounts.fields import Secret
-from oauth_accounts.models import Provider
+from oauth_accounts.models import AccountEvent, PendingRevocation, Provider
 from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
     _ModelForm = forms.ModelForm[Provider]
 else:
     _ModelForm = forms.ModelForm
@@ -22,6 +28,29 @@ else:
 SECRET_FIELDS = ("client_secret", "previous_client_secret", "private_key")
 PARAMETER_FIELDS = ("authorization_params", "token_params", "refresh_params")
 WIDE = {"class": "vLargeTextField"}
+
+PUBLIC_CLIENT = _(
+    "Accounts are connected, and this client has no secret to show that you may send "
+    "their tokens elsewhere. Put the provider into OAUTH_ACCOUNTS_PROVIDERS and change "
+    "the addresses there, or add a new provider."
+)
+OLDER_TOKENS = _(
+    "There are tokens from before the client secret was changed. The addresses can be "
+    "changed here when all of them were refreshed or revoked; until then put the "
+    "provider into OAUTH_ACCOUNTS_PROVIDERS and change them there."
+)
+ENTER_STORED = _(
+    "Enter the one that is stored: accounts are connected, and their tokens are sent to "
+    "the addresses that you change."
+)
+NOT_THE_STORED = _(
+    "This is not the one that is stored. To change both, change the addresses first, "
+    "with the stored one, and then this."
+)
+CANNOT_BE_COMPARED = _(
+    "The stored one cannot be read, so nothing can be compared with it. Enter the right "
+    "one and save that first, without changing an address."
+)
 
 
 class LinesField(forms.CharField):
@@ -69,7 +98,9 @@ class ProviderForm(_ModelForm):
     Create or change a provider.
 
     A blank secret keeps the stored one. Whoever changes an address that secrets are sent
-    to has to know the secrets (CVE-2026-19541), so they are asked for again.
+    to has to know the secrets (CVE-2026-19541), so they are asked for again; and while
+    tokens are stored, what is entered has to be the stored secret itself, because not
+    every address is part of what tokens are sealed with.
     """
 
     scopes = LinesField(label=_("Scopes"), empty=[], help_text=_("One per line."))
@@ -107,6 +138,7 @@ class ProviderForm(_ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._confirmed: set[str] = set()
         for name in SECRET_FIELDS:
             stored = getattr(self.instance, name) is not None
             field = self.fields[f"new_{name}"]
@@ -127,8 +159,9 @@ class ProviderForm(_ModelForm):
 
     @property
     def changed_secrets(self) -> list[str]:
-        """The names of the secrets that were entered or removed."""
-        return [name for name, _secret in self._new_secrets()]
+        """The names of the secrets that were removed, or entered and not just confirmed."""
+        names = [name for name, _secret in self._new_secrets()]
+        return [name for name in names if name not in self._confirmed]
 
     @property
     def changed_endpoints(self) -> list[str]:
@@ -137,7 +170,9 @@ class ProviderForm(_ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if self.changed_endpoints:
+        if self.changed_endpoints and _holds_tokens(self.instance):
+            self._require_the_stored_secrets()
+        elif self.changed_endpoints:
             self._require_stored_secrets_again()
         self._check_issuer()
         if self.changed_secrets:
@@ -172,6 +207,37 @@ class ProviderForm(_ModelForm):
                     ),
                 )
 
+    def _require_the_stored_secrets(self) -> None:
+        """Let nobody send tokens elsewhere who does not know what is stored now."""
+        if (
+            self.instance.client_secret is None
+            or self.instance.token_endpoint_auth_method == Provider.ClientAuth.NONE
+        ):
+            self.add_error(None, PUBLIC_CLIENT)
+        elif _holds_older_tokens(self.instance):
+            self.add_error(None, OLDER_TOKENS)
+        for name in SECRET_FIELDS:
+            if f"new_{name}" not in self.errors and (problem := self._unlike(name)):
+                self.add_error(f"new_{name}", problem)
+
+    @sensitive_variables("entered", "stored")
+    def _unlike(self, name: str) -> StrPromise | None:
+        """Return why what was entered is not the stored secret, if it is not."""
+        entered = self.cleaned_data.get(f"new_{name}")
+        if getattr(self.instance, name) is None:
+            return NOT_THE_STORED if entered else None
+        if not entered:
+            return ENTER_STORED
+        try:
+            # The instance has its old addresses still, which the secret is bound to.
+            stored = self.instance.reveal(name)
+        except (TokenError, ImproperlyConfigured):
+            return CANNOT_BE_COMPARED
+        if stored is None or not constant_time_compare(entered, stored.get_value()):
+            return NOT_THE_STORED
+        self._confirmed.add(name)
+        return None
+
     def _check_issuer(self) -> None:
         """Hold one issuer to one token endpoint (RFC 9700 section 4.4.2)."""
         issuer = self.cleaned_data.get("issuer")
@@ -182,3 +248,41 @@ class ProviderForm(_ModelForm):
         if others.exclude(token_endpoint=endpoint).exists():
             error = _("Another provider has this issuer and another token endpoint.")
             self.add_error("issuer", ValidationError(error, code="issuer"))
+
+
+def _holds_tokens(provider: Provider) -> bool:
+    """Say whether there are tokens that calls to the provider's addresses would carry."""
+    if provider._state.adding:
+        return False
+    return provider.accounts.exists() or _unfinished(provider).exists()
+
+
+def _unfinished(provider: Provider) -> QuerySet[PendingRevocation]:
+    return provider.pending_revocations.filter(status=PendingRevocation.Status.PENDING)
+
+
+def _holds_older_tokens(provider: Provider) -> bool:
+    """
+    Say whether there are tokens from before the client secret was last changed.
+
+    Otherwise somebody could replace the secret with one of their own and thereby know it.
+    """
+    events = provider.events
+    changes = events.filter(
+        kind=AccountEvent.Kind.SECRET_CHANGED, reason="client_secret"
+    )
+    changed = changes.aggregate(at=Max("created_at"))["at"]
+    if changed is None:
+        return False
+    accounts = provider.accounts.filter(
+        Q(access_token__isnull=False) | Q(refresh_token__isnull=False)
+    ).exclude(issued_at__gt=changed)
+    connected_since = events.filter(
+        kind=AccountEvent.Kind.CONNECTED,
+        created_at__gt=changed,
+        account_key__isnull=False,
+    )
+    revocations = _unfinished(provider).exclude(
+        account_key__in=connected_since.values("account_key")
+    )
+    return accounts.exists() or revocations.exists()

@@ -198,7 +198,11 @@ class ProviderAdmin(_ModelAdmin):
         actor: Any = request.user
         for name in secrets:
             obj.events.create(kind="secret_changed", reason=name, actor=actor)
-        if secrets or "client_id" in form.changed_data:
+        if change and form.changed_endpoints:
+            obj.events.create(
+                kind="secret_changed", reason="endpoints_changed", actor=actor
+            )
+        if secrets or form.changed_endpoints or "client_id" in form.changed_data:
             obj.resume()
         moved = {"issuer", "token_endpoint"}.intersection(form.changed_data)
         if change and moved and (count := obj.accounts.count()):

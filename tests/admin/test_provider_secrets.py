@@ -107,17 +107,21 @@ class TestSecrets:
         assert getattr(Provider.objects.get(), field) != "https://evil.example/x"
 
     def test_a5_4_with_the_secret_the_accounts_have_to_connect_again(
-        self, admin: Desk, provider: Provider, account: ConnectedAccount
+        self,
+        admin: Desk,
+        provider: Provider,
+        server: FakeProvider,
+        account: ConnectedAccount,
     ) -> None:
         with FakeProvider() as other:
             response = admin.submit(
                 "provider_change",
                 provider.pk,
                 token_endpoint=other.token_endpoint,
-                new_client_secret="again",
+                new_client_secret=server.client_secret,
             )
             assert "1 account was connected at the old address" in messages(response)[0]
-            assert secret_of(provider) == "again"
+            assert secret_of(provider) == server.client_secret
             admin.act("refresh_now", account, confirmed="yes")
             assert other.requests == []
         account.refresh_from_db()
