@@ -134,6 +134,8 @@ class TestSlug:
     def test_it_cannot_be_changed(self, provider):
         slug = provider.slug
 
+        with pytest.raises(TypeError, match="keyword arguments only"):
+            provider.save(False)
         for row in (provider, again(provider)):
             row.slug = "renamed"
             with pytest.raises(ValueError, match="cannot be changed"):
@@ -203,6 +205,48 @@ class TestCircuitBreaker:
         assert set(found) == {provider.slug, "was-paused"}
         assert Provider.objects.enabled().count() == 3
 
+    def test_a_row_read_before_does_not_open_or_close_it(self, provider):
+        stale = again(provider)
+        provider.pause(900, "invalid_client")
+        stale.name = "Renamed"
+
+        stale.save()
+
+        found = again(provider)
+        assert (found.is_paused(), found.name) == (True, "Renamed")
+
+    def test_it_is_written_where_it_is_named(self, provider):
+        provider.paused_until = clock.utcnow() + timedelta(minutes=1)
+
+        provider.save(update_fields=["paused_until"])
+
+        assert again(provider).is_paused()
+
+    def test_it_is_written_with_a_new_row(self, db):
+        until = clock.utcnow() + timedelta(minutes=1)
+        row = ProviderFactory.build(paused_until=until)
+
+        row.save(force_insert=True)
+
+        assert again(row).is_paused()
+
+    def test_the_router_is_told_which_row_it_is(self, provider, settings):
+        settings.DATABASE_ROUTERS = [ByInstance()]
+
+        assert provider.pause(60, "rate_limited")
+        provider.resume()
+
+        assert not again(provider).is_paused()
+        assert AccountEvent.objects.get().provider == provider
+
+
+class ByInstance:
+    """A router that finds the database of a provider by its row alone."""
+
+    def db_for_write(self, model, instance=None, **hints):
+        assert model is not Provider or instance is not None
+        return "default"
+
 
 class TestMargin:
     def test_its_own_or_the_projects(self, settings):
@@ -210,6 +254,24 @@ class TestMargin:
 
         assert ProviderFactory.build().margin() == 77
         assert ProviderFactory.build(refresh_margin=0).margin() == 0
+
+    @pytest.mark.parametrize("value", [None, "soon", [], float("inf"), float("nan")])
+    def test_a_setting_that_is_no_number(self, settings, value):
+        settings.OAUTH_ACCOUNTS_REFRESH_MARGIN = value
+
+        assert ProviderFactory.build().margin() == 300
+
+
+class TestDurations:
+    @pytest.mark.parametrize(
+        "name", ["default_lifetime", "refresh_margin", "keepalive_interval"]
+    )
+    def test_none_is_longer_than_ten_years(self, name):
+        ten_years = 10 * 365 * 24 * 3600
+
+        assert problems(**{name: ten_years}) == {}
+        assert set(problems(**{name: ten_years + 1})) == {name}
+        assert set(problems(**{name: -1})) == {name}
 
 
 class TestConfiguration:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, router
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -15,9 +15,12 @@ from oauth_accounts import clock, fields
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import Secret
-from oauth_accounts.models.provider_columns import ProviderColumns
+from oauth_accounts.models.provider_columns import STATE_FIELDS, ProviderColumns
 from oauth_accounts.protocol.client import ClientConfig, OAuth2Client
 from oauth_accounts.validators import validate_authorization_query
+
+# Seconds before expiry, where the project's setting is no number (check E005).
+FALLBACK_MARGIN = 300
 
 
 class ProviderQuerySet(models.QuerySet["Provider"]):
@@ -35,7 +38,8 @@ class Provider(ProviderColumns):
     """
     An authorisation server, this project's registration there, and its state.
 
-    Endpoint names are those of RFC 8414. Durations are in seconds.
+    Endpoint names are those of RFC 8414. Durations are in seconds. `save()` of a stored
+    row leaves the circuit breaker alone unless named in `update_fields`.
     """
 
     objects: ClassVar[models.Manager[Provider]] = models.Manager.from_queryset(
@@ -62,8 +66,23 @@ class Provider(ProviderColumns):
             # The slug is in the redirect URI that is registered at the provider, and
             # tells mix-up attacks apart (RFC 9700 section 4.4.2.2).
             raise ValueError("The slug of a provider cannot be changed.")
-        super().save(*args, **kwargs)
+        if args:
+            # Old Djangos take update_fields by position, where it would be missed here.
+            raise TypeError("save() takes keyword arguments only.")
+        if not self._is_inserted_by(kwargs) and kwargs.get("update_fields") is None:
+            kwargs["update_fields"] = self._fields_of_plain_save()
+        super().save(**kwargs)
         self.__dict__["_stored_slug"] = self.slug
+
+    def _is_inserted_by(self, options: dict[str, Any]) -> bool:
+        elsewhere = options.get("using") not in {None, self._state.db}
+        return self._state.adding or elsewhere or bool(options.get("force_insert"))
+
+    def _fields_of_plain_save(self) -> list[str]:
+        # An instance read before a pause would end the pause.
+        left_out = {*STATE_FIELDS, "id", *self.get_deferred_fields()}
+        fields_of_row = self._meta.concrete_fields
+        return [field.name for field in fields_of_row if field.name not in left_out]
 
     def clean(self) -> None:
         super().clean()
@@ -170,7 +189,11 @@ class Provider(ProviderColumns):
         """Return the seconds before expiry at which its tokens are refreshed."""
         if self.refresh_margin is not None:
             return self.refresh_margin
-        return conf.OAUTH_ACCOUNTS_REFRESH_MARGIN
+        try:
+            return conf.OAUTH_ACCOUNTS_REFRESH_MARGIN
+        except (TypeError, ValueError, OverflowError):
+            # Asked after a token was rotated: nothing may stop it from being stored.
+            return FALLBACK_MARGIN
 
     def is_paused(self) -> bool:
         """Say whether the circuit breaker is open."""
@@ -184,20 +207,29 @@ class Provider(ProviderColumns):
         """
         now = clock.utcnow()
         until = now + timedelta(seconds=seconds)
-        manager = type(self)._default_manager.filter(pk=self.pk)
-        opened = manager.filter(
-            Q(paused_until__isnull=True) | Q(paused_until__lte=now)
-        ).update(paused_until=until, pause_reason=reason)
+        opened = (
+            self._stored_row()
+            .filter(Q(paused_until__isnull=True) | Q(paused_until__lte=now))
+            .update(paused_until=until, pause_reason=reason)
+        )
         if opened:
             self.paused_until, self.pause_reason = until, reason
-            self.events.create(kind="provider_paused", reason=reason)
+            events = self.events.using(self._write_alias)
+            events.create(kind="provider_paused", reason=reason, provider=self)
         return bool(opened)
 
     def resume(self) -> None:
         """Close the circuit breaker."""
-        manager = type(self)._default_manager
-        manager.filter(pk=self.pk).update(paused_until=None, pause_reason="")
+        self._stored_row().update(paused_until=None, pause_reason="")
         self.paused_until, self.pause_reason = None, ""
+
+    @property
+    def _write_alias(self) -> str:
+        return router.db_for_write(type(self), instance=self)
+
+    def _stored_row(self) -> models.QuerySet[Provider]:
+        rows = type(self)._default_manager.using(self._write_alias)
+        return rows.filter(pk=self.pk)
 
 
 def missing_configuration(provider: Provider) -> list[str]:

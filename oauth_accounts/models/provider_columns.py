@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +33,11 @@ ENDPOINT_FIELDS = (
     "api_base_url",
 )
 
+# Written by pausing and resuming. A plain save() leaves them out.
+STATE_FIELDS = ("paused_until", "pause_reason")
+# No duration is longer (ten years); dates past the year 9999 would raise.
+MAX_DURATION_SECONDS = 10 * 365 * 86_400
+
 
 def _endpoint(label: StrPromise) -> models.CharField[str, str]:
     return models.CharField(
@@ -45,11 +51,15 @@ def _parameters(label: StrPromise) -> models.JSONField[Any, Any]:
     )
 
 
-def _optional_number(
-    label: StrPromise, help_text: StrPromise | str = ""
+def _duration(
+    label: StrPromise, help_text: StrPromise
 ) -> models.PositiveIntegerField[int | None, int | None]:
     return models.PositiveIntegerField(
-        label, null=True, blank=True, help_text=help_text
+        label,
+        null=True,
+        blank=True,
+        help_text=help_text,
+        validators=[MaxValueValidator(MAX_DURATION_SECONDS)],
     )
 
 
@@ -157,19 +167,21 @@ class ProviderColumns(models.Model):
     refresh_params = _parameters(_("refresh parameters"))
     quirk = models.CharField(_("quirk"), max_length=64, blank=True)
 
-    default_lifetime = _optional_number(
+    default_lifetime = _duration(
         _("default lifetime"),
         _("Seconds a token lives when the provider does not say."),
     )
-    refresh_margin = _optional_number(
+    refresh_margin = _duration(
         _("refresh margin"),
         _("Seconds before expiry; empty means the project's setting."),
     )
-    keepalive_interval = _optional_number(
+    keepalive_interval = _duration(
         _("keep-alive interval"),
         _("Seconds after which an idle refresh token is used once."),
     )
-    max_refreshes_per_minute = _optional_number(_("refreshes per minute"))
+    max_refreshes_per_minute = models.PositiveIntegerField(
+        _("refreshes per minute"), null=True, blank=True
+    )
     exclusive_subjects = models.BooleanField(
         _("one owner per account"),
         default=False,
