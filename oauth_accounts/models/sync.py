@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.db import transaction
+from django.db import models, transaction
 
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import TokenError
@@ -23,6 +23,17 @@ NOT_CONFIGURABLE = {
     "pause_reason",
     "created_at",
     "updated_at",
+}
+
+# Choices that the columns have for later releases.
+BUILT: dict[str, set[str]] = {
+    "protocol": {Provider.Protocol.OAUTH2},
+    "grant_type": {Provider.GrantType.AUTHORIZATION_CODE},
+    "token_endpoint_auth_method": {
+        Provider.ClientAuth.BASIC,
+        Provider.ClientAuth.POST,
+        Provider.ClientAuth.NONE,
+    },
 }
 
 
@@ -125,13 +136,8 @@ def _apply(provider: Provider, slug: str, values: Mapping[str, Any]) -> tuple[st
         for field in Provider._meta.concrete_fields
         if field.name not in NOT_CONFIGURABLE
     }
-    if unknown := sorted(set(values) - set(allowed)):
-        raise ImproperlyConfigured(
-            f"OAUTH_ACCOUNTS_PROVIDERS[{slug!r}] has unknown keys: {', '.join(unknown)}"
-        )
+    wanted = _wanted(allowed, slug, values)
     differing = []
-    wanted = {name: values.get(name, allowed[name].get_default()) for name in allowed}
-    wanted["name"] = values.get("name") or slug.replace("-", " ").title()
     # Secrets come last: they are compared in the context of the new endpoints.
     for name in sorted(wanted, key=lambda n: isinstance(allowed[n], SealedTextField)):
         current = _current(provider, name)
@@ -144,6 +150,57 @@ def _apply(provider: Provider, slug: str, values: Mapping[str, Any]) -> tuple[st
         provider.source = Provider.Source.SETTINGS
         differing.append("source")
     return tuple(differing)
+
+
+def _wanted(
+    allowed: Mapping[str, models.Field[Any, Any]], slug: str, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    entry = f"OAUTH_ACCOUNTS_PROVIDERS[{slug!r}]"
+    if unknown := sorted(str(name) for name in values if name not in allowed):
+        raise ImproperlyConfigured(f"{entry} has unknown keys: {', '.join(unknown)}")
+    wanted = {name: field.get_default() for name, field in allowed.items()}
+    wanted["name"] = slug.replace("-", " ").title()
+    for name, value in values.items():
+        if problem := _problem(allowed[name], value):
+            raise ImproperlyConfigured(f"{entry}: {name} {problem}")
+        if value or name != "name":
+            wanted[name] = _as_stored(allowed[name], value)
+    return wanted
+
+
+def _problem(field: models.Field[Any, Any], value: Any) -> str | None:
+    """Return what the column's own validation does not say, without the value."""
+    if value is None:
+        allowed = field.null or field.name == "name"
+        return None if allowed else "cannot be None; leave it out"
+    if isinstance(field, models.CharField | models.TextField):
+        if not isinstance(value, str):
+            return "has to be text"
+        if not _can_be_stored(value):
+            return "holds characters that cannot be stored"
+    built = BUILT.get(field.name)
+    # What is no choice at all is said by the column.
+    if built and value not in built and value in dict(field.flatchoices):
+        return f"{value!r} is not supported yet"
+    return None
+
+
+def _can_be_stored(text: str) -> bool:
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _as_stored(field: models.Field[Any, Any], value: Any) -> Any:
+    """Return the value as a row has it, so that equal ones compare equal."""
+    if isinstance(field, SealedTextField):
+        return value
+    try:
+        return field.to_python(value)
+    except ValidationError:
+        # Said with all the others by full_clean().
+        return value
 
 
 def _current(provider: Provider, name: str) -> Any:
