@@ -20,6 +20,9 @@ class OAuthAccountsConfig(AppConfig):
         ):
             checks.register(check, checks.Tags.security)
         checks.register(own.check_numbers)
+        checks.register(own.check_private_hosts)
+        checks.register(own.check_providers)
+        checks.register(own.check_success_url, checks.Tags.urls)
         checks.register(own.check_owner, checks.Tags.models)
         checks.register(own.check_owner_table, checks.Tags.database)
         checks.register(own.check_time_zone, checks.Tags.database)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, get_resolver
 
 from oauth_accounts import keyring
 from oauth_accounts.conf import LEASE_SECONDS, conf
@@ -75,7 +77,7 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
 
 def check_base_url(**kwargs: Any) -> list[CheckMessage]:
     """Check OAUTH_ACCOUNTS_BASE_URL: E004 malformed, W003 missing."""
-    base = conf.OAUTH_ACCOUNTS_BASE_URL
+    base = getattr(settings, "OAUTH_ACCOUNTS_BASE_URL", None)
     if base is None:
         if settings.DEBUG:
             return []
@@ -86,14 +88,7 @@ def check_base_url(**kwargs: Any) -> list[CheckMessage]:
                 id="oauth_accounts.W003",
             )
         ]
-    try:
-        parts = urlsplit(base)
-        _port = parts.port
-        plain = not (parts.query or parts.fragment or "@" in parts.netloc)
-        right = bool(parts.hostname) and plain and _scheme_is_right(parts.scheme)
-    except ValueError:
-        right = False
-    if right:
+    if isinstance(base, str) and _is_base_url(base):
         return []
     return [
         Error(
@@ -104,8 +99,72 @@ def check_base_url(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-def _scheme_is_right(scheme: str) -> bool:
-    return scheme == "https" or (settings.DEBUG and scheme == "http")
+def _is_base_url(base: str) -> bool:
+    try:
+        parts = urlsplit(base)
+        _port = parts.port
+    except ValueError:
+        return False
+    plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+    right = parts.scheme == "https" or (settings.DEBUG and parts.scheme == "http")
+    return bool(parts.hostname) and plain and right
+
+
+def check_private_hosts(**kwargs: Any) -> list[CheckMessage]:
+    """Check that OAUTH_ACCOUNTS_PRIVATE_HOSTS is a list of text (E013)."""
+    hosts: Any = conf.OAUTH_ACCOUNTS_PRIVATE_HOSTS
+    collection = isinstance(hosts, list | tuple | set | frozenset)
+    if collection and all(isinstance(host, str) for host in hosts):
+        return []
+    return [
+        Error(
+            "OAUTH_ACCOUNTS_PRIVATE_HOSTS is not a list of host names and networks.",
+            hint="Also for a single one write a list, as ['sso.internal'].",
+            id="oauth_accounts.E013",
+        )
+    ]
+
+
+def check_providers(**kwargs: Any) -> list[CheckMessage]:
+    """Check the shape of OAUTH_ACCOUNTS_PROVIDERS; syncing looks at the values (E014)."""
+    providers: Any = conf.OAUTH_ACCOUNTS_PROVIDERS
+    if isinstance(providers, Mapping) and all(
+        isinstance(slug, str) and isinstance(values, Mapping)
+        for slug, values in providers.items()
+    ):
+        return []
+    return [
+        Error(
+            "OAUTH_ACCOUNTS_PROVIDERS is not a dict of slugs to dicts of field values.",
+            hint="Write it as {'slug': {'client_id': ..., ...}}.",
+            id="oauth_accounts.E014",
+        )
+    ]
+
+
+def check_success_url(**kwargs: Any) -> list[CheckMessage]:
+    """Check that OAUTH_ACCOUNTS_SUCCESS_URL leads somewhere, where it is set (E012)."""
+    if not hasattr(settings, "OAUTH_ACCOUNTS_SUCCESS_URL") or not _urls_load():
+        return []
+    try:
+        resolve_url(conf.OAUTH_ACCOUNTS_SUCCESS_URL)
+    except (NoReverseMatch, TypeError):
+        return [
+            Error(
+                "OAUTH_ACCOUNTS_SUCCESS_URL is neither the name of a URL nor a path.",
+                hint="Write it as '/welcome/' or 'app:name'.",
+                id="oauth_accounts.E012",
+            )
+        ]
+    return []
+
+
+def _urls_load() -> bool:
+    try:
+        return bool(get_resolver(settings.ROOT_URLCONF).url_patterns)
+    except (AttributeError, ImportError, ImproperlyConfigured):
+        # Django says so itself, and a process without pages needs no URLs.
+        return False
 
 
 def check_numbers(**kwargs: Any) -> list[CheckMessage]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,9 +13,11 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
 from django.template import loader
 from django.template.backends.django import Template
 from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -29,6 +33,8 @@ from oauth_accounts.exceptions import (
     TokenError,
 )
 from oauth_accounts.models import ConnectedAccount, PendingRevocation
+
+logger = logging.getLogger("oauth_accounts")
 
 STYLESHEET = "oauth_accounts/oauth_accounts.css"
 OWN_BASE = "oauth_accounts/bare.html"
@@ -106,6 +112,15 @@ def safe_path(value: str) -> str:
     if "\\" in value or not value.isprintable():
         return ""
     return value if url_has_allowed_host_and_scheme(value, allowed_hosts=None) else ""
+
+
+def success_url() -> str:
+    """Return where the settings send a user after connecting, else the user's page."""
+    with contextlib.suppress(NoReverseMatch, TypeError):
+        return resolve_url(conf.OAUTH_ACCOUNTS_SUCCESS_URL)
+    # The account is connected: that is not to end in an error (check E012).
+    logger.error("OAUTH_ACCOUNTS_SUCCESS_URL leads nowhere; check says E012.")
+    return reverse("oauth_accounts:list")
 
 
 def shown_code(error: Exception, code: str) -> str:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.shortcuts import render, resolve_url
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -145,7 +145,7 @@ class NextPathMixin(View):
 
     def get_success_url(self, next_path: str) -> str:
         """Return where to go after connecting. next_path: checked at the start."""
-        return next_path or resolve_url(conf.OAUTH_ACCOUNTS_SUCCESS_URL)
+        return next_path or pages.success_url()
 
 
 class AccountListView(MemberMixin, NextPathMixin):

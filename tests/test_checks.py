@@ -1,18 +1,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db import connection, connections
 
 from oauth_accounts import checks
-from oauth_accounts.models import ConnectedAccount
 from tests.test_keyring import MALFORMED, NEW, OLD
 
 PRODUCTION = {
@@ -67,6 +63,8 @@ TRIGGERS = {
     "E004 fragment": ({"OAUTH_ACCOUNTS_BASE_URL": "https://a.example/#x"}, ["E004"]),
     "E004 port": ({"OAUTH_ACCOUNTS_BASE_URL": "https://a.example:x"}, ["E004"]),
     "E004 bracket": ({"OAUTH_ACCOUNTS_BASE_URL": "https://[a"}, ["E004"]),
+    "E004 no text": ({"OAUTH_ACCOUNTS_BASE_URL": 7}, ["E004"]),
+    "E004 bytes": ({"OAUTH_ACCOUNTS_BASE_URL": b"https://a.example"}, ["E004"]),
     "E004 empty": ({"OAUTH_ACCOUNTS_BASE_URL": ""}, ["E004"]),
     "E005 margin": ({"OAUTH_ACCOUNTS_REFRESH_MARGIN": -1}, ["E005"]),
     "E005 margin is no number": ({"OAUTH_ACCOUNTS_REFRESH_MARGIN": "soon"}, ["E005"]),
@@ -95,6 +93,15 @@ TRIGGERS = {
         {"CELERY_ACCEPT_CONTENT": ["application/x-python-serialize"]},
         ["E008"],
     ),
+    "E012 no such name": ({"OAUTH_ACCOUNTS_SUCCESS_URL": "welcome"}, ["E012"]),
+    "E012 no such namespace": ({"OAUTH_ACCOUNTS_SUCCESS_URL": "shop:home"}, ["E012"]),
+    "E012 none": ({"OAUTH_ACCOUNTS_SUCCESS_URL": None}, ["E012"]),
+    "E013 text": ({"OAUTH_ACCOUNTS_PRIVATE_HOSTS": "sso.internal"}, ["E013"]),
+    "E013 none": ({"OAUTH_ACCOUNTS_PRIVATE_HOSTS": None}, ["E013"]),
+    "E013 no text in it": ({"OAUTH_ACCOUNTS_PRIVATE_HOSTS": [7]}, ["E013"]),
+    "E014 a list": ({"OAUTH_ACCOUNTS_PROVIDERS": ["tracker"]}, ["E014"]),
+    "E014 no dict in it": ({"OAUTH_ACCOUNTS_PROVIDERS": {"tracker": 5}}, ["E014"]),
+    "E014 no slug": ({"OAUTH_ACCOUNTS_PROVIDERS": {5: {}}}, ["E014"]),
     "W003 no base URL": ({"OAUTH_ACCOUNTS_BASE_URL": None}, ["W003"]),
 }
 NO_HINT = {"E005", "E007"}
@@ -160,6 +167,28 @@ class TestClean:
 
         assert ids(run_checks()) == []
 
+    @pytest.mark.parametrize("url", ["/welcome/", "oauth_accounts:list", "./"])
+    def test_success_urls(self, production, url):
+        production.OAUTH_ACCOUNTS_SUCCESS_URL = url
+
+        assert ids(run_checks()) == []
+
+    @pytest.mark.parametrize("urls", ["tests.nowhere", "tests.settings", None])
+    def test_without_urls_no_url_is_looked_for(self, production, urls):
+        production.OAUTH_ACCOUNTS_SUCCESS_URL = "shop:home"
+        if urls is None:
+            del production.ROOT_URLCONF
+        else:
+            production.ROOT_URLCONF = urls
+
+        assert checks.check_success_url() == []
+
+    @pytest.mark.parametrize("value", [(), {"10.0.0.0/8"}, ("sso.internal",)])
+    def test_private_hosts(self, production, value):
+        production.OAUTH_ACCOUNTS_PRIVATE_HOSTS = value
+
+        assert ids(run_checks()) == []
+
     @pytest.mark.parametrize("value", [None, (), ["json"]])
     def test_celerys_content(self, production, value):
         production.CELERY_ACCEPT_CONTENT = value
@@ -201,96 +230,3 @@ class TestRegistered:
             call_command("check")
 
         assert secret not in str(caught.value)
-
-
-class TestOwnerTable:
-    """E009: the setting was changed after migrating, found in the database itself."""
-
-    def test_the_right_owner(self, db):
-        assert checks.check_owner_table(databases=["default"]) == []
-        assert checks.check_owner_table() == []
-
-    def test_another_owner(self, db, settings):
-        settings.OAUTH_ACCOUNTS_OWNER_MODEL = "auth.Group"
-
-        [message] = checks.check_owner_table(databases=["default"])
-
-        assert message.id == "oauth_accounts.E009"
-        assert "'auth_user'" in message.msg
-        assert message.hint
-
-    def test_the_command_finds_it(self, db, settings):
-        settings.OAUTH_ACCOUNTS_OWNER_MODEL = "auth.Group"
-        settings.OAUTH_ACCOUNTS_GET_OWNER = "tests.test_conf.owner_of"
-
-        with pytest.raises(SystemCheckError, match=r"oauth_accounts\.E009"):
-            call_command("check", databases=["default"])
-
-    def test_a_database_without_the_table(self, db, monkeypatch):
-        monkeypatch.setattr(ConnectedAccount._meta, "db_table", "not_migrated")
-
-        assert checks.check_owner_table(databases=["default"]) == []
-
-    def test_a_table_without_a_foreign_key_says_nothing(self, db, monkeypatch):
-        monkeypatch.setattr(connection.introspection, "get_relations", lambda *a: {})
-
-        assert checks.check_owner_table(databases=["default"]) == []
-
-    def test_a_model_that_does_not_exist_is_another_checks_business(self, db, settings):
-        settings.OAUTH_ACCOUNTS_OWNER_MODEL = "shop.Shop"
-
-        with pytest.raises(SystemCheckError, match=r"oauth_accounts\.E006"):
-            call_command("check", databases=["default"])
-
-
-class TestTimeZone:
-    def test_times_in_utc(self, db):
-        assert checks.check_time_zone(databases=["default"]) == []
-
-    def test_e010_local_times(self, settings):
-        settings.USE_TZ = False
-
-        assert [m.id for m in checks.check_time_zone()] == ["oauth_accounts.E010"]
-
-    def test_e011_a_database_in_another_zone(self, monkeypatch):
-        behind_the_proxy = connections["default"]
-        monkeypatch.setattr(behind_the_proxy, "timezone_name", "Asia/Karachi")
-
-        found = [m.id for m in checks.check_time_zone(databases=["default"])]
-
-        aware = connection.features.supports_timezones
-        assert found == ([] if aware else ["oauth_accounts.E011"])
-
-    def test_the_command_reports_it(self, db, settings):
-        settings.USE_TZ = False
-
-        with pytest.raises(SystemCheckError, match=r"oauth_accounts\.E010"):
-            call_command("check", databases=["default"])
-
-
-def test_a_mistyped_owner_is_named_by_migrate_too(child_environment):
-    """The model is missing while the models are loaded, long before any check."""
-    program = "from tests.settings import *\nOAUTH_ACCOUNTS_OWNER_MODEL = 'shop.Shop'\n"
-    result = subprocess.run(
-        [sys.executable, "-c", RUN_CHECK],
-        env={**child_environment, "TYPO": program},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-    assert result.returncode == 1
-    assert "oauth_accounts.E006" in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-RUN_CHECK = """
-import os, sys, types
-module = types.ModuleType("typo")
-exec(os.environ["TYPO"], module.__dict__)
-sys.modules["typo"] = module
-os.environ["DJANGO_SETTINGS_MODULE"] = "typo"
-from django.core.management import execute_from_command_line
-execute_from_command_line(["manage.py", "migrate", "--plan"])
-"""

@@ -135,6 +135,16 @@ def test_without_next_the_setting_decides(browser: Browser, provider: Provider) 
     assert response["Location"] == "/welcome/"
 
 
+@pytest.mark.parametrize("value", ["no-such-name", "shop:home", "", None])
+def test_a_setting_that_leads_nowhere_is_logged_and_passed_by(
+    browser: Browser, provider: Provider, value: Any, settings: Any, caplog: Any
+) -> None:
+    settings.OAUTH_ACCOUNTS_SUCCESS_URL = value
+    response = browser.get(browser.consent(browser.start()))
+    assert response["Location"] == list_url()
+    assert "OAUTH_ACCOUNTS_SUCCESS_URL leads nowhere" in caplog.text
+
+
 def test_a1_11_the_provider_gets_no_form(browser: Browser, provider: Provider) -> None:
     response = browser.post(connect_url())
     assert response.status_code == 302

@@ -1,0 +1,107 @@
+"""Checks that look into a database, and what happens before any check can run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import connection, connections
+
+from oauth_accounts import checks
+from oauth_accounts.models import ConnectedAccount
+
+
+class TestOwnerTable:
+    """E009: the setting was changed after migrating, found in the database itself."""
+
+    def test_the_right_owner(self, db):
+        assert checks.check_owner_table(databases=["default"]) == []
+        assert checks.check_owner_table() == []
+
+    def test_another_owner(self, db, settings):
+        settings.OAUTH_ACCOUNTS_OWNER_MODEL = "auth.Group"
+
+        [message] = checks.check_owner_table(databases=["default"])
+
+        assert message.id == "oauth_accounts.E009"
+        assert "'auth_user'" in message.msg
+        assert message.hint
+
+    def test_the_command_finds_it(self, db, settings):
+        settings.OAUTH_ACCOUNTS_OWNER_MODEL = "auth.Group"
+        settings.OAUTH_ACCOUNTS_GET_OWNER = "tests.test_conf.owner_of"
+
+        with pytest.raises(SystemCheckError, match=r"oauth_accounts\.E009"):
+            call_command("check", databases=["default"])
+
+    def test_a_database_without_the_table(self, db, monkeypatch):
+        monkeypatch.setattr(ConnectedAccount._meta, "db_table", "not_migrated")
+
+        assert checks.check_owner_table(databases=["default"]) == []
+
+    def test_a_table_without_a_foreign_key_says_nothing(self, db, monkeypatch):
+        monkeypatch.setattr(connection.introspection, "get_relations", lambda *a: {})
+
+        assert checks.check_owner_table(databases=["default"]) == []
+
+    def test_a_model_that_does_not_exist_is_another_checks_business(self, db, settings):
+        settings.OAUTH_ACCOUNTS_OWNER_MODEL = "shop.Shop"
+
+        with pytest.raises(SystemCheckError, match=r"oauth_accounts\.E006"):
+            call_command("check", databases=["default"])
+
+
+class TestTimeZone:
+    def test_times_in_utc(self, db):
+        assert checks.check_time_zone(databases=["default"]) == []
+
+    def test_e010_local_times(self, settings):
+        settings.USE_TZ = False
+
+        assert [m.id for m in checks.check_time_zone()] == ["oauth_accounts.E010"]
+
+    def test_e011_a_database_in_another_zone(self, monkeypatch):
+        behind_the_proxy = connections["default"]
+        monkeypatch.setattr(behind_the_proxy, "timezone_name", "Asia/Karachi")
+
+        found = [m.id for m in checks.check_time_zone(databases=["default"])]
+
+        aware = connection.features.supports_timezones
+        assert found == ([] if aware else ["oauth_accounts.E011"])
+
+    def test_the_command_reports_it(self, db, settings):
+        settings.USE_TZ = False
+
+        with pytest.raises(SystemCheckError, match=r"oauth_accounts\.E010"):
+            call_command("check", databases=["default"])
+
+
+def test_a_mistyped_owner_is_named_by_migrate_too(child_environment):
+    """The model is missing while the models are loaded, long before any check."""
+    program = "from tests.settings import *\nOAUTH_ACCOUNTS_OWNER_MODEL = 'shop.Shop'\n"
+    result = subprocess.run(
+        [sys.executable, "-c", RUN_CHECK],
+        env={**child_environment, "TYPO": program},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert result.returncode == 1
+    assert "oauth_accounts.E006" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+RUN_CHECK = """
+import os, sys, types
+module = types.ModuleType("typo")
+exec(os.environ["TYPO"], module.__dict__)
+sys.modules["typo"] = module
+os.environ["DJANGO_SETTINGS_MODULE"] = "typo"
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "migrate", "--plan"])
+"""
