@@ -95,8 +95,10 @@ class AccountSession(GuardedSession):
         kwargs["auth"] = BearerAuth(token, self._origins)
         try:
             response = super().request(method, url, *args, **kwargs)
-        except requests.RequestException as error:
-            _forget_token(error.request)
+        except BaseException as error:
+            # Also what requests does not wrap: a task's time limit, a body that fails.
+            _forget_token(getattr(error, "request", None))
+            _forget_frames(error)
             raise
         _forget_token(response.request)
         return response
@@ -124,6 +126,15 @@ def _forget_token(request: Any) -> None:
     # Error trackers print the attributes of what they find in a frame.
     if request is not None:
         request.headers.pop("Authorization", None)
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Drop the tracebacks: the locals of requests, urllib3 and http hold the header."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    # requests wraps urllib3's errors, and those wrap the socket's.
+    for inner in (*error.args, getattr(error, "reason", None)):
+        if isinstance(inner, BaseException):
+            _forget_frames(inner)
 
 
 def _origin(url: str) -> Origin:
