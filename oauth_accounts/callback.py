@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import router
 from django.http import HttpRequest, QueryDict
 from django.utils.crypto import constant_time_compare
@@ -76,15 +77,13 @@ def hash_value(value: str) -> str:
 
 def take_parameters(request: HttpRequest) -> Parameters:
     """
-    Read the query string and wipe it from the request.
+    Read the query string and wipe it from the request, whatever is in it.
 
     Error mails and error trackers quote the request; code and state are not for them.
     """
-    query = request.GET
-    request.GET = QueryDict()
-    for name in ("QUERY_STRING", "REQUEST_URI", "RAW_URI"):
-        if name in request.META:
-            request.META[name] = ""
+    query = _take_query(request)
+    if query is None:
+        return Parameters(state=None, code=None, error=None, iss=None, malformed=True)
     single = {name: values[-1] for name, values in query.lists()}
     code = single.get("code")
     malformed = (
@@ -100,6 +99,21 @@ def take_parameters(request: HttpRequest) -> Parameters:
         iss=single.get("iss"),
         malformed=malformed,
     )
+
+
+def _take_query(request: HttpRequest) -> QueryDict | None:
+    """Return the query, None for one that Django refuses; the request loses it."""
+    try:
+        return request.GET
+    except SuspiciousOperation:
+        # More fields than DATA_UPLOAD_MAX_NUMBER_FIELDS. Unread, it would be parsed
+        # again by whatever reports the error, and break that too.
+        return None
+    finally:
+        request.GET = QueryDict()
+        for name in ("QUERY_STRING", "REQUEST_URI", "RAW_URI"):
+            if name in request.META:
+                request.META[name] = ""
 
 
 def burn(state: Secret | None) -> AuthorizationAttempt:

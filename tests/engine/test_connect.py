@@ -419,6 +419,19 @@ class TestRefused:
         refused(browser, url + more, error)
         assert server.token_requests == []
 
+    def test_more_parameters_than_django_reads(self, browser, url, server):
+        request = browser.request(url + "&x=1" * 1500, REQUEST_URI=url, RAW_URI=url)
+        with pytest.raises(InvalidState):
+            connect.finish(request, "fake", browser.cookie)
+        assert request.GET.urlencode() == ""
+        for name in ("QUERY_STRING", "REQUEST_URI", "RAW_URI"):
+            assert request.META[name] == ""
+        assert server.token_requests == []
+        parameters = callback.take_parameters(browser.request(url + "&x=1" * 1500))
+        assert parameters.malformed
+        assert parameters.state is None
+        assert parameters.code is None
+
     @pytest.mark.parametrize("code", ["", "%00", "%0A", "%C3%A9", "x" * 20_000])
     def test_codes_that_are_none(self, browser, url, server, code):
         url = re.sub(r"code=[^&]*", f"code={code}", url)

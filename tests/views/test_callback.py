@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core import mail
 from django.db import connection
 from django.test import Client, override_settings
 
@@ -239,3 +240,15 @@ def test_each_rejection_is_one_event(
 
 def test_no_cookie_at_all_is_no_error(provider: Provider) -> None:
     assert Client().get(callback_url()).status_code == 400
+
+
+def test_more_parameters_than_django_reads_are_a_refusal_and_no_error(
+    browser: Browser, provider: Provider, server: FakeProvider
+) -> None:
+    path = browser.consent(browser.start())
+    with override_settings(DEBUG=False, ADMINS=[("Ops", "ops@example.com")]):
+        response = browser.client.get(path + "&x=1" * 1500)
+    assert_rejected(response, 400, server)
+    assert mail.outbox == []
+    # Nothing was burned by what nobody could read.
+    assert browser.get(path).status_code == 302
