@@ -21,13 +21,13 @@ from oauth_accounts.models import ConnectedAccount
 
 try:
     from celery import current_app, shared_task
-    from kombu.exceptions import OperationalError
+    from kombu.exceptions import LimitExceeded, OperationalError
 except ImportError:
     HAS_CELERY = False
     BROKER_ERRORS: tuple[type[Exception], ...] = (OSError,)
 else:
     HAS_CELERY = True
-    BROKER_ERRORS = (OperationalError, OSError)
+    BROKER_ERRORS = (OperationalError, LimitExceeded, OSError)
 
 __all__ = [
     "BEAT_SCHEDULE",  # lives where settings can import it, and is known by this address
@@ -45,7 +45,17 @@ logger = logging.getLogger("oauth_accounts")
 
 # What Celery calls the app it makes up when the project has none; its broker is a guess.
 NO_APP = "default"
-BROKER_SECONDS = 1.0
+# For each step (dial, handshake, publish): a page can do without the broker.
+BROKER_SECONDS = 0.4
+# A broker that accepts and is silent would be waited for without end.
+BROKER_TIMEOUTS = {
+    "amqp": {"read_timeout": BROKER_SECONDS, "write_timeout": BROKER_SECONDS},
+    "redis": {
+        "socket_connect_timeout": BROKER_SECONDS,
+        "socket_timeout": BROKER_SECONDS,
+        "retry_on_timeout": False,
+    },
+}
 # A task that waited longer than this is dropped; beat has sent another by then (seconds).
 EXPIRES = 300
 SWEEP_SECONDS = 50.0
@@ -117,21 +127,29 @@ def enqueue(function: Callable[..., None], *arguments: str) -> bool:
 
 
 def _send(function: Any, arguments: tuple[str, ...]) -> None:
-    with current_app.producer_pool.acquire(
-        block=True, timeout=BROKER_SECONDS
-    ) as producer:
-        connection: Any = producer.connection
+    with _connection() as connection:
         try:
             # Left to itself, Celery goes on trying for longer than a page may take.
             connection.ensure_connection(
                 max_retries=1, interval_start=0, timeout=BROKER_SECONDS
             )
             function.apply_async(
-                args=arguments, producer=producer, expires=EXPIRES, retry=False
+                args=arguments, connection=connection, expires=EXPIRES, retry=False
             )
         except (*connection.connection_errors, *connection.channel_errors):
             # Each transport has its own: Redis's are no OSError.
             raise OperationalError from None
+
+
+def _connection() -> Any:
+    """Return a connection of its own, with timeouts, where there are timeouts to set."""
+    driver = current_app.connection_for_write().transport.driver_type
+    if driver not in BROKER_TIMEOUTS:
+        # Kept open: with the last connection, the in-memory broker loses its messages.
+        return current_app.pool.acquire(block=True, timeout=BROKER_SECONDS)
+    return current_app.connection_for_write(
+        connect_timeout=BROKER_SECONDS, transport_options=BROKER_TIMEOUTS[driver]
+    )
 
 
 @receiver(signals.account_revoked)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import select
+import socket
+import threading
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 from celery import Celery
@@ -29,3 +34,46 @@ def configure(app: Celery, url: str) -> Celery:
             "control_folder": str(folder / "control"),
         }
     return app
+
+
+class FreezingProxy:
+    """Passes on a number of chunks from a server to its client, then nothing more."""
+
+    def __init__(self, host: str, port: int, chunks: int) -> None:
+        self.server = host, port
+        self.chunks = chunks
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.sockets = [self.listener]
+        self.thread = threading.Thread(target=self.serve)
+
+    @property
+    def port(self) -> int:
+        return int(self.listener.getsockname()[1])
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        for sock in self.sockets:
+            sock.close()
+
+    def serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                server = socket.create_connection(self.server)
+                self.sockets += [client, server]
+                self.forward(client, server)
+
+    def forward(self, client: socket.socket, server: socket.socket) -> None:
+        passed = 0
+        while passed < self.chunks:
+            for sock in select.select([client, server], [], [])[0]:
+                data = sock.recv(65_536)
+                if not data:
+                    return
+                (server if sock is client else client).sendall(data)
+                passed += sock is server

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
 import uuid
+from urllib.parse import urlsplit
 
 import pytest
 from celery import Celery, current_app
@@ -18,13 +20,16 @@ from oauth_accounts.models import (
     ConnectedAccount,
     PendingRevocation,
 )
-from tests.brokers import configure
+from tests.brokers import FreezingProxy, configure
 
 BROKERS = [
     "filesystem",
     pytest.param("redis", marks=pytest.mark.redis),
     pytest.param("rabbitmq", marks=pytest.mark.rabbitmq),
 ]
+
+SERVERS = {"redis": "redis_url", "amqp": "rabbitmq_url"}
+PORTS = {"redis": 6379, "amqp": 5672}
 
 
 def wait_for(condition, seconds=30):
@@ -142,6 +147,29 @@ def test_a_message_delivered_three_times_makes_one_call(app, start, account, ser
     assert len(server.token_requests) == 1
 
 
+@pytest.mark.parametrize("chunks", [1, 3, 4, 7])
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        pytest.param("redis", marks=pytest.mark.redis),
+        pytest.param("amqp", marks=pytest.mark.rabbitmq),
+    ],
+)
+def test_a6_2_a_broker_that_falls_silent_on_the_way(request, scheme, chunks):
+    parts = urlsplit(request.getfixturevalue(SERVERS[scheme]))
+    before = current_app._get_current_object()
+    with FreezingProxy(parts.hostname, parts.port or PORTS[scheme], chunks) as proxy:
+        netloc = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{proxy.port}"
+        app = configure(Celery("publisher"), parts._replace(netloc=netloc).geturl())
+        app.set_current()
+        begun = time.monotonic()
+        tasks.enqueue(tasks.refresh_account, str(uuid.uuid4()))
+        took = time.monotonic() - begun
+        app.close()
+        _set_current_app(before)
+    assert took < 2
+
+
 class TestWithoutBroker:
     @pytest.fixture
     def dead_app(self):
@@ -162,6 +190,20 @@ class TestWithoutBroker:
         begun = time.monotonic()
         account.revoke()
         assert time.monotonic() - begun < 2
+        assert account.status == "revoked"
+        assert PendingRevocation.objects.get().status == "pending"
+        assert "broker" in caplog.text
+
+    @pytest.mark.parametrize("scheme", ["amqp", "redis"])
+    def test_a6_2_a_broker_that_accepts_and_is_silent(
+        self, dead_app, scheme, account, caplog
+    ):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            dead_app.conf.broker_url = f"{scheme}://127.0.0.1:{port}"
+            begun = time.monotonic()
+            account.revoke()
+            assert time.monotonic() - begun < 2
         assert account.status == "revoked"
         assert PendingRevocation.objects.get().status == "pending"
         assert "broker" in caplog.text
