@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from oauth_accounts import keyring, reasons
 from oauth_accounts.admin.actions import refresh_now, revoke_selected
 from oauth_accounts.admin.readonly import ReadOnlyAdmin
-from oauth_accounts.models import ConnectedAccount
+from oauth_accounts.models import AuthorizationAttempt, ConnectedAccount
 
 EVENTS_SHOWN = 20
 LABEL_SHOWN = 40
@@ -104,6 +104,12 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
 
     def _may(self, request: HttpRequest, action: str) -> bool:
         return request.user.has_perm(f"oauth_accounts.{action}_connectedaccount")
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Ask for no permission on attempts: they go with their account, as details."""
+        found, counts, needed, protected = super().get_deleted_objects(objs, request)
+        needed = needed - {AuthorizationAttempt._meta.verbose_name}
+        return found, counts, needed, protected
 
     # Columns
 

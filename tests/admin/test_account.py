@@ -211,6 +211,38 @@ class TestDelete:
         assert pending.account_key == account.pk
         assert pending.refresh_token is not None
 
+    @pytest.mark.parametrize("way", ["page", "action"])
+    def test_the_permission_on_accounts_is_enough(
+        self,
+        staff: Callable[..., Desk],
+        account: ConnectedAccount,
+        owner: User,
+        way: str,
+    ) -> None:
+        AuthorizationAttempt.objects.create(
+            state_hash="a",
+            browser_hash="b",
+            user=owner,
+            provider=account.provider,
+            account=account,
+            client_id="c",
+        )
+        desk = staff("view_connectedaccount", "delete_connectedaccount")
+        if way == "page":
+            desk.post("connectedaccount_delete", account.pk, post="yes")
+        else:
+            desk.act("delete_selected", account, post="yes")
+        assert not ConnectedAccount.objects.exists()
+        assert not AuthorizationAttempt.objects.exists()
+
+    def test_without_it_nothing_is_deleted(
+        self, staff: Callable[..., Desk], account: ConnectedAccount
+    ) -> None:
+        desk = staff("view_connectedaccount", "delete_authorizationattempt")
+        response = desk.post("connectedaccount_delete", account.pk, post="yes")
+        assert response.status_code == 403
+        assert ConnectedAccount.objects.exists()
+
     def test_several_at_once(self, admin: Desk, account: ConnectedAccount) -> None:
         admin.act("delete_selected", account, post="yes")
         assert not ConnectedAccount.objects.exists()
