@@ -234,4 +234,5 @@ class Card:
             ),
         }
         newest = next(iter(self.account.pending_revocations.all()), None)
-        return texts[PendingRevocation.Status(newest.status)] if newest else ""
+        # Superseded is about an earlier connection, which this one took the place of.
+        return texts.get(PendingRevocation.Status(newest.status), "") if newest else ""

@@ -86,6 +86,14 @@ class TestDisconnect:
         assert words in card.get_text()
         assert actions(page) == {connect_url(), reconnect_url(account)}
 
+    def test_an_earlier_disconnection_is_not_told(
+        self, browser: Browser, account: ConnectedAccount
+    ) -> None:
+        account.revoke()
+        PendingRevocation.objects.update(status="superseded")
+        card = page_of(browser).find(class_="oa-revoked").find("article")
+        assert "service" not in card.get_text().lower()
+
     def test_ended_at_the_provider(
         self, browser: Browser, account: ConnectedAccount
     ) -> None:
