@@ -147,7 +147,7 @@ def test_a_message_delivered_three_times_makes_one_call(app, start, account, ser
     assert len(server.token_requests) == 1
 
 
-@pytest.mark.parametrize("chunks", [1, 3, 4, 7])
+@pytest.mark.parametrize("chunks", [1, 4, 6, 7, 8])
 @pytest.mark.parametrize(
     "scheme",
     [
@@ -206,6 +206,13 @@ class TestWithoutBroker:
             assert time.monotonic() - begun < 2
         assert account.status == "revoked"
         assert PendingRevocation.objects.get().status == "pending"
+        assert "broker" in caplog.text
+
+    @pytest.mark.rabbitmq
+    def test_a_broker_that_refuses_this_client(self, dead_app, rabbitmq_url, caplog):
+        """An error of AMQP's own, which Celery hands on as it is."""
+        dead_app.conf.broker_url = f"{rabbitmq_url}-that-is-missing"
+        assert tasks.enqueue(tasks.refresh_account, str(uuid.uuid4())) is False
         assert "broker" in caplog.text
 
     def test_a_project_without_a_celery_app_sends_nothing(self, account):
