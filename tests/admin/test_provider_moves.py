@@ -199,6 +199,8 @@ class TestMoving:
     def test_a_provider_without_tokens_takes_any_secret(
         self, desk: Desk, provider: Provider
     ) -> None:
+        assert "new_client_secret" in change(desk, provider, api_base_url=NEW_URL)
+        assert not moved(provider)
         values = {"api_base_url": NEW_URL, "new_client_secret": "other"}
         assert change(desk, provider, **values) == {}
         assert secret_of(provider) == "other"
