@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import django
+
 # Children inherit the number, so that all processes of one run mean the same files and
 # databases, and two runs at once do not meet.
 RUN = os.environ.setdefault("OAUTH_ACCOUNTS_TEST_RUN", str(os.getpid()))
@@ -115,6 +117,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.MD5PasswordHasher"
 ]  # quick; tests only
+
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 
 OAUTH_ACCOUNTS_BASE_URL = "http://localhost:8000"
 OAUTH_ACCOUNTS_PRIVATE_HOSTS = ["127.0.0.1", "localhost"]

@@ -45,6 +45,7 @@ class Reader:
         self.leads = [block.lead for block in markdown.quickstart(ROOT / "README.md")]
         self.environment = {
             **{k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"},
+            "PYTHONUNBUFFERED": "1",
             # In the same order, so that a tested wheel is not shadowed by the checkout.
             "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)]),
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,

@@ -25,7 +25,10 @@ MAX_SECONDS = 20.0
 SHOWN = 50
 
 
-@admin.action(description=_("Refresh now"), permissions=["refresh"])
+TITLES = {"refresh_now": _("Refresh now"), "revoke_selected": _("Revoke")}
+
+
+@admin.action(description=TITLES["refresh_now"], permissions=["refresh"])
 def refresh_now(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[ConnectedAccount]
 ) -> TemplateResponse | None:
@@ -47,7 +50,7 @@ def refresh_now(
     return None
 
 
-@admin.action(description=_("Revoke"), permissions=["revoke"])
+@admin.action(description=TITLES["revoke_selected"], permissions=["revoke"])
 def revoke_selected(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[ConnectedAccount]
 ) -> TemplateResponse | None:
@@ -133,7 +136,7 @@ def _confirm(
     question: Any,
 ) -> TemplateResponse:
     shown = list(queryset.select_related("provider", "owner")[:SHOWN])
-    title = modeladmin.get_actions(request)[action][2]
+    title = TITLES[action]
     context = {
         **modeladmin.admin_site.each_context(request),
         "title": title,

@@ -35,6 +35,8 @@ ENTERED = tuple(f"new_{name}" for name in SECRET_FIELDS)
 @admin.register(Provider)
 class ProviderAdmin(_ModelAdmin):
     form = ProviderForm
+    # Deleted one at a time, with a word about the accounts that stand in the way.
+    actions = None
     list_display = ("name", "slug", "enabled", "state", "accounts", "source")
     list_filter = ("enabled", "source")
     search_fields = ("name", "slug", "issuer")
@@ -177,12 +179,6 @@ class ProviderAdmin(_ModelAdmin):
     ) -> bool:
         allowed = super().has_delete_permission(request, obj)
         return allowed and (obj is None or obj.source == Provider.Source.ADMIN)
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        actions = super().get_actions(request)
-        # One at a time, with a word about the accounts that stand in the way.
-        actions.pop("delete_selected", None)
-        return actions
 
     # What happens
 
