@@ -11,6 +11,9 @@ from django.core.management.base import SystemCheckError
 from oauth_accounts import checks
 from tests.test_keyring import MALFORMED, NEW, OLD
 
+# Checks of JSON columns ask the database from Django 6.1 on.
+pytestmark = pytest.mark.django_db
+
 PRODUCTION = {
     "DEBUG": False,
     "FERNET_KEYS": [NEW, OLD],

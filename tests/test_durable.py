@@ -53,7 +53,9 @@ class TestWithoutTransaction:
 class TestInsideTransaction:
     def test_a_rollback_does_not_take_it_back(self, provider, rows):
         with transaction.atomic():
-            done = durable.run("default", lambda: rows.update(name="kept"), locks=[rows])
+            done = durable.run(
+                "default", lambda: rows.update(name="kept"), locks=[rows]
+            )
             transaction.set_rollback(True)
 
         assert done == 1

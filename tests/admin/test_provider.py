@@ -14,6 +14,7 @@ from oauth_accounts.forms import ProviderForm
 from oauth_accounts.models import AccountEvent, ConnectedAccount, Provider
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
 from tests.admin.desk import Desk, errors, messages, secret_of
+from tests.settings import MAILED
 
 NEW = {
     "name": "Git Forge",
@@ -233,7 +234,7 @@ class TestState:
         assert page.find(class_="field-accounts").get_text() == "1"
 
 
-@override_settings(DEBUG=False, ADMINS=[("Ops", "ops@example.com")])
+@override_settings(DEBUG=False, ADMINS=MAILED)
 def test_a8_9_a_crash_mails_no_secret(admin: Desk, monkeypatch: Any) -> None:
     provider = ProviderFactory()
 

@@ -19,6 +19,7 @@ from oauth_accounts.models import (
 )
 from oauth_accounts.testing.factories import ConnectedAccountFactory
 from oauth_accounts.testing.server import Answer, FakeProvider
+from tests.settings import MAILED
 from tests.views.browser import (
     Browser,
     assert_protected,
@@ -246,7 +247,7 @@ def test_more_parameters_than_django_reads_are_a_refusal_and_no_error(
     browser: Browser, provider: Provider, server: FakeProvider
 ) -> None:
     path = browser.consent(browser.start())
-    with override_settings(DEBUG=False, ADMINS=[("Ops", "ops@example.com")]):
+    with override_settings(DEBUG=False, ADMINS=MAILED):
         response = browser.client.get(path + "&x=1" * 1500)
     assert_rejected(response, 400, server)
     assert mail.outbox == []

@@ -16,6 +16,7 @@ from oauth_accounts.models import (
     Provider,
 )
 from oauth_accounts.testing.server import Answer, FakeProvider
+from tests.settings import MAILED
 from tests.views.browser import (
     Browser,
     assert_protected,
@@ -79,7 +80,7 @@ class TestAfterTheExchange:
         if status == 503:
             assert response["Retry-After"] == "8"
 
-    @override_settings(DEBUG=False, ADMINS=[("Ops", "ops@example.com")])
+    @override_settings(DEBUG=False, ADMINS=MAILED)
     def test_a8_9_nobody_is_mailed_and_nothing_secret_is_logged(
         self, browser: Browser, provider: Provider, server: FakeProvider, caplog: Any
     ) -> None:
