@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ import pytest
 from django.db import connection
 from django.test import TransactionTestCase
 
+from oauth_accounts.models import Provider
+from oauth_accounts.testing.server import FakeProvider
 from tests import services
+from tests.configured import EXAMPLE
 from tests.settings import TEST_DATABASE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,3 +142,27 @@ def child_environment(transactional_db: None) -> dict[str, str]:
         "TEST_DATABASE": TEST_DATABASE,
         "TEST_DATABASE_NAME": str(connection.settings_dict["NAME"]),
     }
+
+
+@pytest.fixture
+def server() -> Iterator[FakeProvider]:
+    """An authorization server on loopback; it rotates refresh tokens and sees replays."""
+    with FakeProvider() as fake:
+        yield fake
+
+
+@pytest.fixture
+def provider(transactional_db: None, server: FakeProvider) -> Provider:
+    """The row for that server; committed, because threads and callbacks look at it."""
+    return Provider.objects.create(slug="fake", **server.as_provider_fields())
+
+
+@pytest.fixture
+def configured(settings: Any) -> Callable[..., None]:
+    """Settings with one provider, `configured(name=value)` changes it."""
+
+    def configure(**values: Any) -> None:
+        settings.OAUTH_ACCOUNTS_PROVIDERS = {"example-com": {**EXAMPLE, **values}}
+
+    configure()
+    return configure

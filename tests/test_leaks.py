@@ -23,15 +23,8 @@ from django.urls import reverse
 from oauth_accounts import outbox, sweep, tasks
 from oauth_accounts.exceptions import ProviderUnavailable
 from oauth_accounts.models import ConnectedAccount, Provider
-from oauth_accounts.testing.server import FakeProvider
 from oauth_accounts.testing.wire import Answer
 from tests.brokers import configure
-
-
-@pytest.fixture
-def server():
-    with FakeProvider() as provider:
-        yield provider
 
 
 @pytest.fixture

@@ -16,27 +16,6 @@ from oauth_accounts.models.sync import sync_providers
 from tests.rows import again
 
 pytestmark = pytest.mark.django_db
-SECRET = "client-secret-of-example-51c7"
-EXAMPLE = {
-    "client_id": "id-1",
-    "client_secret": SECRET,
-    "issuer": "https://as.example",
-    "authorization_endpoint": "https://as.example/authorize",
-    "token_endpoint": "https://as.example/token",
-    "userinfo_endpoint": "https://as.example/userinfo",
-    "scopes": ["read"],
-}
-
-
-@pytest.fixture
-def configured(settings):
-    """Settings with one provider, `configured(name=value)` changes it."""
-
-    def configure(**values):
-        settings.OAUTH_ACCOUNTS_PROVIDERS = {"example-com": {**EXAMPLE, **values}}
-
-    configure()
-    return configure
 
 
 @pytest.fixture

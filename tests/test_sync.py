@@ -9,30 +9,10 @@ from oauth_accounts.fields import Secret
 from oauth_accounts.models import AccountEvent, ConnectedAccount, Provider
 from oauth_accounts.models.sync import Change, sync_providers
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
+from tests.configured import SECRET
 from tests.rows import again, store, stored
 
 pytestmark = pytest.mark.django_db
-SECRET = "client-secret-of-example-51c7"
-EXAMPLE = {
-    "client_id": "id-1",
-    "client_secret": SECRET,
-    "issuer": "https://as.example",
-    "authorization_endpoint": "https://as.example/authorize",
-    "token_endpoint": "https://as.example/token",
-    "userinfo_endpoint": "https://as.example/userinfo",
-    "scopes": ["read"],
-}
-
-
-@pytest.fixture
-def configured(settings):
-    """Settings with one provider, `configured(name=value)` changes it."""
-
-    def configure(**values):
-        settings.OAUTH_ACCOUNTS_PROVIDERS = {"example-com": {**EXAMPLE, **values}}
-
-    configure()
-    return configure
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,19 +10,7 @@ from django.contrib.auth.models import Permission, User
 
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.testing.factories import ConnectedAccountFactory
-from oauth_accounts.testing.server import FakeProvider
 from tests.admin.desk import ACCESS, REFRESH, Desk
-
-
-@pytest.fixture
-def server() -> Iterator[FakeProvider]:
-    with FakeProvider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(transactional_db: None, server: FakeProvider) -> Provider:
-    return Provider.objects.create(slug="fake", **server.as_provider_fields())
 
 
 @pytest.fixture

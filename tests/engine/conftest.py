@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,19 +16,6 @@ from oauth_accounts.protocol.tokens import TokenSet
 from oauth_accounts.testing.server import FakeProvider
 
 AccountMaker = Callable[..., ConnectedAccount]
-
-
-@pytest.fixture
-def server() -> Iterator[FakeProvider]:
-    """An authorisation server that rotates refresh tokens and notices replays."""
-    with FakeProvider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(transactional_db: None, server: FakeProvider) -> Provider:
-    """The server's row. The database is not wrapped in a transaction: threads look at it."""
-    return Provider.objects.create(slug="fake", **server.as_provider_fields())
 
 
 @pytest.fixture

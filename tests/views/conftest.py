@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,19 +11,6 @@ from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.testing.factories import ConnectedAccountFactory
 from oauth_accounts.testing.server import FakeProvider
 from tests.views.browser import ACCESS, REFRESH, Browser
-
-
-@pytest.fixture
-def server() -> Iterator[FakeProvider]:
-    """An authorization server on loopback."""
-    with FakeProvider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(transactional_db: None, server: FakeProvider) -> Provider:
-    """The row for that server; committed, because callbacks write outside the request."""
-    return Provider.objects.create(slug="fake", **server.as_provider_fields())
 
 
 @pytest.fixture
