@@ -153,7 +153,7 @@ def test_rows_that_are_not_committed_are_refused_before_anything(db):
     with transaction.atomic():
         new = ProviderFactory(slug="new")
         with pytest.raises(RefreshInTransaction) as caught:
-            durable.run("default", refuse, locks=Provider.objects.filter(pk=new.pk))
+            durable.run("default", refuse, locks=[Provider.objects.filter(pk=new.pk)])
 
     seen = "row_not_committed" if connection.vendor == "postgresql" else None
     assert caught.value.code == (seen or "refresh_in_transaction")
