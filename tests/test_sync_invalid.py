@@ -7,9 +7,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from oauth_accounts.models import Provider
 from oauth_accounts.models.sync import sync_providers
-from tests.test_sync import EXAMPLE, SECRET, configured
+from tests.configured import EXAMPLE, SECRET
 
-__all__ = ["configured"]  # a fixture
 pytestmark = pytest.mark.django_db
 INVALID = {
     "not a dict": (["example"], "must be a dict of slugs"),
