@@ -32,6 +32,16 @@ class Claim:
     """Monotonic seconds until which the lease is ours."""
 
 
+def free() -> Q:
+    """Return the condition that nobody holds a row, by the database's clock."""
+    return Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow())
+
+
+def end() -> Any:
+    """Return when a lease that is taken now runs out, by the database's clock."""
+    return DatabaseNow() + timedelta(seconds=LEASE_SECONDS)
+
+
 def take(account: ConnectedAccount) -> Claim | None:
     """Claim the account as it was last read; None when somebody else holds it."""
     lease = uuid.uuid4()
@@ -39,7 +49,7 @@ def take(account: ConnectedAccount) -> Claim | None:
     rows = account.stored_row().filter(
         generation=account.generation, status=account.Status.ACTIVE
     )
-    claimed = rows.filter(Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow()))
+    claimed = rows.filter(free())
     if not claimed.update(**_armed(), lease=lease):
         return None
     return Claim(
@@ -80,7 +90,7 @@ def _armed() -> dict[str, Any]:
             default=F("status_reason"),
         ),
         "attempt_started_at": DatabaseNow(),
-        "lease_until": DatabaseNow() + timedelta(seconds=LEASE_SECONDS),
+        "lease_until": end(),
     }
 
 

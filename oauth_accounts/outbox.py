@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.db import router
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
+from oauth_accounts import lease as leases
 from oauth_accounts import revoke
 from oauth_accounts.clock import DatabaseNow
-from oauth_accounts.conf import LEASE_SECONDS
 from oauth_accounts.models import PendingRevocation
 
 BATCH_SIZE = 100
@@ -49,8 +48,7 @@ def _rows() -> QuerySet[PendingRevocation]:
 
 
 def _due() -> QuerySet[PendingRevocation]:
-    free = Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow())
-    return _rows().filter(free, due_at__lte=DatabaseNow())
+    return _rows().filter(leases.free(), due_at__lte=DatabaseNow())
 
 
 def _claim() -> PendingRevocation | None:
@@ -60,6 +58,5 @@ def _claim() -> PendingRevocation | None:
         if key is None:
             return None
         lease = uuid.uuid4()
-        until = DatabaseNow() + timedelta(seconds=LEASE_SECONDS)
-        if _due().filter(pk=key).update(lease=lease, lease_until=until):
+        if _due().filter(pk=key).update(lease=lease, lease_until=leases.end()):
             return _rows().select_related("provider").get(pk=key)

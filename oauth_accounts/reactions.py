@@ -18,7 +18,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F, Q
 
 from oauth_accounts import clock, signals
-from oauth_accounts.clock import DatabaseNow
+from oauth_accounts import lease as leases
 from oauth_accounts.exceptions import (
     ProviderMisconfigured,
     ReauthRequired,
@@ -169,11 +169,8 @@ def require_reauth(
     rows = account.stored_row().filter(
         generation=account.generation, status=account.Status.ACTIVE
     )
-    if lease is not None:
-        rows = rows.filter(lease=lease)
-    else:
-        # Whoever is at work on it may come back with new tokens.
-        rows = rows.filter(Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow()))
+    # Without a lease, somebody may be at work on it and come back with new tokens.
+    rows = rows.filter(leases.free() if lease is None else Q(lease=lease))
     changed = _change_state(
         account,
         rows,

@@ -10,17 +10,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Literal
 
 from django.db import DatabaseError, connections, router
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from oauth_accounts import clock, durable, refresh
 from oauth_accounts import lease as leases
 from oauth_accounts.clock import DatabaseNow
-from oauth_accounts.conf import LEASE_SECONDS
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import ConnectedAccount, Provider
 
@@ -103,9 +101,7 @@ def claim_due(
     if not keys:
         return lease, []
     rows = _due(provider).filter(pk__in=keys)
-    if not rows.update(
-        lease=lease, lease_until=DatabaseNow() + timedelta(seconds=LEASE_SECONDS)
-    ):
+    if not rows.update(lease=lease, lease_until=leases.end()):
         return lease, []
     leased = ConnectedAccount.objects.using(_alias()).filter(pk__in=keys, lease=lease)
     return lease, list(leased.values_list("pk", flat=True))
@@ -116,9 +112,8 @@ def _alias() -> str:
 
 
 def _due(provider: Provider) -> QuerySet[ConnectedAccount]:
-    free = Q(lease__isnull=True) | Q(lease_until__lt=DatabaseNow())
     return ConnectedAccount.objects.using(_alias()).filter(
-        free,
+        leases.free(),
         provider=provider,
         status=ConnectedAccount.Status.ACTIVE,
         refresh_due_at__lte=DatabaseNow(),
