@@ -96,8 +96,15 @@ def _refresh(account: ConnectedAccount) -> None:
 
 def _replace_rejected(account: ConnectedAccount, rejected: Secret) -> None:
     account.reload()
-    if account.reveal("access_token") == rejected:
+    if account.reveal("access_token") != rejected:
+        return
+    try:
         _refresh_once(account, account.generation, content_with_valid=False)
+    except ReauthRequired:
+        if not _can_refresh(account):
+            # Over before its date, and only the owner can get another.
+            reactions.require_reauth(account, "refresh_token_expired")
+        raise
 
 
 def _refresh_once(
@@ -161,12 +168,16 @@ def require_refreshable(account: ConnectedAccount) -> None:
     if not account.owner_is_active():
         reactions.disable(account, "owner_inactive")
         raise ProviderMisconfigured("owner_inactive")
-    if account.refresh_token is None or account.refresh_token_is_expired():
+    if not _can_refresh(account):
         if is_fresh(account, 0):
             raise ReauthRequired("refresh_token_expired")
         if reactions.require_reauth(account, "refresh_token_expired"):
             raise ReauthRequired("refresh_token_expired")
         # Somebody is at work on it, and may come back with a new one.
+
+
+def _can_refresh(account: ConnectedAccount) -> bool:
+    return account.refresh_token is not None and not account.refresh_token_is_expired()
 
 
 def perform(account: ConnectedAccount, claim: Claim) -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import io
 import traceback
+from datetime import timedelta
 
 import pytest
 import requests
 
+from oauth_accounts import clock, lease
 from oauth_accounts.exceptions import (
     ProviderMisconfigured,
     ProviderUnavailable,
     ReauthRequired,
 )
 from oauth_accounts.fields import Secret
+from oauth_accounts.protocol.tokens import TokenSet
 from oauth_accounts.session import AccountSession, BearerAuth
+from oauth_accounts.signals import reauth_required
 from oauth_accounts.testing.server import FakeProvider
 from oauth_accounts.testing.wire import Answer
+
+LONG_AGO = clock.utcnow() - timedelta(days=1)
 
 
 @pytest.fixture
@@ -224,6 +230,81 @@ def test_a_dead_grant_ends_in_reauth_required(live, server):
     server.script(Answer(status=400, json={"error": "invalid_grant"}))
     with pytest.raises(ReauthRequired):
         live.session().get("me")
+
+
+@pytest.fixture
+def asked():
+    """Reasons of the `reauth_required` signals that were sent."""
+    reasons = []
+
+    def receive(sender, account, reason, **arguments):
+        reasons.append(reason)
+
+    reauth_required.connect(receive)
+    yield reasons
+    reauth_required.disconnect(receive)
+
+
+@pytest.mark.parametrize(
+    "values", [{"refresh_token": None}, {"refresh_token_expires_at": LONG_AGO}]
+)
+def test_a_refused_token_with_nothing_to_refresh_it_needs_reauthorisation_once(
+    make_account, server, asked, values
+):
+    account = make_account(expires_in=3000)
+    account.stored_row().update(**values)
+    twin = type(account).objects.get(pk=account.pk)
+    server.book.expire(account.reveal("access_token").get_value())
+    for instance in (account, twin):
+        with pytest.raises(ReauthRequired) as caught:
+            instance.session().get("me")
+        assert caught.value.code == "refresh_token_expired"
+    account.refresh_from_db()
+    assert (account.status, account.status_reason) == (
+        "needs_reauth",
+        "refresh_token_expired",
+    )
+    assert account.refresh_due_at is None
+    assert [e.kind for e in account.events.all()] == ["reauth_required"]
+    assert asked == ["refresh_token_expired"]
+    assert server.token_requests == []
+
+
+def test_a_refused_token_that_is_not_the_stored_one_any_more_says_nothing(
+    make_account, server, asked
+):
+    account = make_account(expires_in=3000)
+    account.stored_row().update(refresh_token=None)
+    session = account.session()
+    fresh = Secret(server.issue(subject="alice")[0])
+    stored = type(account).objects.get(pk=account.pk)
+    tokens = TokenSet(
+        issued_at=clock.utcnow(),
+        access_token=fresh,
+        token_type="Bearer",
+        expires_in=3000,
+    )
+    account.stored_row().update(**stored.token_values(tokens))
+    server.book.expire(account.reveal("access_token").get_value())
+    assert session.get("me").status_code == 200
+    account.refresh_from_db()
+    assert account.status == "active"
+    assert asked == []
+
+
+def test_a_refusal_while_another_holds_the_account_marks_nothing(
+    make_account, server, asked
+):
+    account = make_account(expires_in=3000)
+    account.stored_row().update(refresh_token=None)
+    server.book.expire(account.reveal("access_token").get_value())
+    account.refresh_from_db()
+    assert lease.take(account)
+    with pytest.raises(ReauthRequired):
+        account.session().get("me")
+    account.refresh_from_db()
+    assert account.status == "active"
+    assert asked == []
 
 
 def test_a_redirect_is_returned_and_not_followed(live, server):
