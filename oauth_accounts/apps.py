@@ -20,9 +20,11 @@ class OAuthAccountsConfig(AppConfig):
         ):
             checks.register(check, checks.Tags.security)
         checks.register(own.check_numbers)
+        checks.register(own.check_beat_schedule)
         checks.register(own.check_private_hosts)
         checks.register(own.check_providers)
         checks.register(own.check_success_url, checks.Tags.urls)
         checks.register(own.check_owner, checks.Tags.models)
         checks.register(own.check_owner_table, checks.Tags.database)
         checks.register(own.check_time_zone, checks.Tags.database)
+        checks.register(own.check_provider_margins, checks.Tags.database)

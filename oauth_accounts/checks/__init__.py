@@ -1,0 +1,40 @@
+"""System checks. Ids are stable; a retired one is never used again."""
+
+from oauth_accounts.checks.configuration import (
+    check_base_url,
+    check_numbers,
+    check_private_hosts,
+    check_providers,
+    check_success_url,
+)
+from oauth_accounts.checks.security import (
+    FORBIDDEN_ENVIRONMENT,
+    check_celery,
+    check_environment,
+    check_hkdf,
+    check_keys,
+)
+from oauth_accounts.checks.sweeps import check_beat_schedule, check_provider_margins
+from oauth_accounts.checks.tables import (
+    check_owner,
+    check_owner_table,
+    check_time_zone,
+)
+
+__all__ = [
+    "FORBIDDEN_ENVIRONMENT",
+    "check_base_url",
+    "check_beat_schedule",
+    "check_celery",
+    "check_environment",
+    "check_hkdf",
+    "check_keys",
+    "check_numbers",
+    "check_owner",
+    "check_owner_table",
+    "check_private_hosts",
+    "check_provider_margins",
+    "check_providers",
+    "check_success_url",
+    "check_time_zone",
+]
