@@ -16,7 +16,7 @@ from typing import Literal
 from django.db import DatabaseError, connections, router
 from django.db.models import QuerySet
 
-from oauth_accounts import clock, durable, refresh
+from oauth_accounts import durable, refresh
 from oauth_accounts import lease as leases
 from oauth_accounts.clock import DatabaseNow
 from oauth_accounts.exceptions import OAuthAccountsError
@@ -121,7 +121,7 @@ def _due(provider: Provider) -> QuerySet[ConnectedAccount]:
 
 
 def _providers(slug: str | None) -> list[Provider]:
-    providers = Provider.objects.using(_alias()).callable_at(clock.utcnow())
+    providers = Provider.objects.using(_alias()).callable_now()
     if slug is not None:
         providers = providers.filter(slug=slug)
     return list(providers)

@@ -7,6 +7,7 @@ from oauth_accounts.models.event import (
 )
 from oauth_accounts.models.provider import Provider
 from oauth_accounts.models.receivers import keep_tokens_of_deleted_account
+from oauth_accounts.models.unread import UnreadAnswer, purge_unread_answers
 
 __all__ = [
     "AccountEvent",
@@ -15,5 +16,7 @@ __all__ = [
     "PendingRevocation",
     "Provider",
     "RefreshStatistic",
+    "UnreadAnswer",
     "keep_tokens_of_deleted_account",
+    "purge_unread_answers",
 ]

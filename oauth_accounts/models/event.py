@@ -39,6 +39,7 @@ class AccountEvent(models.Model):
         SECRET_CHANGED = "secret_changed", _("Secret changed")
         KEYS_ROTATED = "keys_rotated", _("Keys rotated")
         PROVIDER_PAUSED = "provider_paused", _("Provider paused")
+        PROVIDER_RESUMED = "provider_resumed", _("Provider resumed")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(_("kind"), max_length=32, choices=Kind)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
-from django.db import models, router
-from django.db.models import Q
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from oauth_accounts import clock, fields
+from oauth_accounts import fields
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import Secret
-from oauth_accounts.models.provider_columns import STATE_FIELDS, ProviderColumns
+from oauth_accounts.models.breaker import Breaker, open_now, probed_now
+from oauth_accounts.models.pace import Pace
+from oauth_accounts.models.provider_columns import STATE_FIELDS
 from oauth_accounts.protocol.client import ClientConfig, OAuth2Client
 from oauth_accounts.validators import validate_authorization_query
 
@@ -27,14 +27,16 @@ class ProviderQuerySet(models.QuerySet["Provider"]):
     def enabled(self) -> ProviderQuerySet:
         return self.filter(enabled=True)
 
-    def callable_at(self, moment: datetime) -> ProviderQuerySet:
-        """Return those that are enabled and whose circuit breaker is closed."""
-        return self.enabled().filter(
-            Q(paused_until__isnull=True) | Q(paused_until__lte=moment)
-        )
+    def callable_now(self) -> ProviderQuerySet:
+        """
+        Return those that are enabled and whose circuit breaker lets somebody call.
+
+        It is closed, or half open and nobody makes a trial call at the moment.
+        """
+        return self.enabled().exclude(open_now()).exclude(probed_now())
 
 
-class Provider(ProviderColumns):
+class Provider(Breaker, Pace):
     """
     An authorisation server, this project's registration there, and its state.
 
@@ -194,42 +196,6 @@ class Provider(ProviderColumns):
         except (TypeError, ValueError, OverflowError):
             # Asked after a token was rotated: nothing may stop it from being stored.
             return FALLBACK_MARGIN
-
-    def is_paused(self) -> bool:
-        """Say whether the circuit breaker is open."""
-        return self.paused_until is not None and self.paused_until > clock.utcnow()
-
-    def pause(self, seconds: float, reason: str) -> bool:
-        """
-        Open the circuit breaker; return False when it was open already.
-
-        seconds: how long no call is made. reason: code to show to administrators.
-        """
-        now = clock.utcnow()
-        until = now + timedelta(seconds=seconds)
-        opened = (
-            self._stored_row()
-            .filter(Q(paused_until__isnull=True) | Q(paused_until__lte=now))
-            .update(paused_until=until, pause_reason=reason)
-        )
-        if opened:
-            self.paused_until, self.pause_reason = until, reason
-            events = self.events.using(self._write_alias)
-            events.create(kind="provider_paused", reason=reason, provider=self)
-        return bool(opened)
-
-    def resume(self) -> None:
-        """Close the circuit breaker."""
-        self._stored_row().update(paused_until=None, pause_reason="")
-        self.paused_until, self.pause_reason = None, ""
-
-    @property
-    def _write_alias(self) -> str:
-        return router.db_for_write(type(self), instance=self)
-
-    def _stored_row(self) -> models.QuerySet[Provider]:
-        rows = type(self)._default_manager.using(self._write_alias)
-        return rows.filter(pk=self.pk)
 
 
 def missing_configuration(provider: Provider) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from django.core.validators import MaxValueValidator
-from django.db import models
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, router
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts.fields import SealedTextField
@@ -33,8 +33,14 @@ ENDPOINT_FIELDS = (
     "api_base_url",
 )
 
-# Written by pausing and resuming. A plain save() leaves them out.
-STATE_FIELDS = ("paused_until", "pause_reason")
+# Written by conditional UPDATEs only. A plain save() leaves them out.
+STATE_FIELDS = (
+    "paused_until",
+    "pause_reason",
+    "pause_count",
+    "probe_until",
+    "refresh_slots_at",
+)
 # No duration is longer (ten years); dates past the year 9999 would raise.
 MAX_DURATION_SECONDS = 10 * 365 * 86_400
 
@@ -180,7 +186,11 @@ class ProviderColumns(models.Model):
         _("Seconds after which an idle refresh token is used once."),
     )
     max_refreshes_per_minute = models.PositiveIntegerField(
-        _("refreshes per minute"), null=True, blank=True
+        _("refreshes per minute"),
+        null=True,
+        blank=True,
+        help_text=_("Of all workers together; empty means no limit."),
+        validators=[MinValueValidator(1)],
     )
     exclusive_subjects = models.BooleanField(
         _("one owner per account"),
@@ -193,6 +203,11 @@ class ProviderColumns(models.Model):
     pause_reason = models.CharField(
         _("pause reason"), max_length=64, blank=True, editable=False
     )
+    pause_count = models.PositiveIntegerField(
+        _("pauses in a row"), default=0, editable=False
+    )
+    probe_until = models.DateTimeField(null=True, blank=True, editable=False)
+    refresh_slots_at = models.DateTimeField(null=True, blank=True, editable=False)
     authorization_response_iss_parameter_supported = models.BooleanField(
         _("sends iss in authorization responses (RFC 9207)"), default=False
     )
@@ -207,3 +222,12 @@ class ProviderColumns(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def write_alias(self) -> str:
+        """Database that this row is written to."""
+        return router.db_for_write(type(self), instance=self)
+
+    def stored_row(self) -> models.QuerySet[Self]:
+        """Return the query for this row where it is written, whatever its state."""
+        return type(self)._base_manager.using(self.write_alias).filter(pk=self.pk)

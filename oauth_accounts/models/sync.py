@@ -13,14 +13,14 @@ from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import TokenError
 from oauth_accounts.fields import Sealed, SealedTextField, Secret
 from oauth_accounts.models.provider import Provider
+from oauth_accounts.models.provider_columns import STATE_FIELDS
 
 # What the engine and the sync itself write; everything else may stand in settings.
 NOT_CONFIGURABLE = {
     "id",
     "slug",
     "source",
-    "paused_until",
-    "pause_reason",
+    *STATE_FIELDS,
     "created_at",
     "updated_at",
 }
@@ -100,7 +100,7 @@ def _write(
         if change.action != "unchanged":
             provider.save(using=using)
         if "client_secret" in change.fields:
-            provider.resume()
+            provider.resume(reason="secret_changed")
             provider.events.create(kind="secret_changed", reason="settings")
     for provider in gone:
         provider.enabled = False

@@ -23,6 +23,7 @@ TABLES = {
         "pendingrevocation",
         "provider",
         "refreshstatistic",
+        "unreadanswer",
     )
 }
 
@@ -61,6 +62,25 @@ print("lived on", connection.vendor)
 """
 
 
+BEFORE_THE_BREAKER = """
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+state = MigrationExecutor(connection).loader.project_state(("oauth_accounts", "0001_initial"))
+Provider = state.apps.get_model("oauth_accounts", "Provider")
+Provider.objects.create(slug="early", name="Early", client_id="x", pause_reason="")
+print("written")
+"""
+AFTER_IT = """
+from oauth_accounts.models import Provider
+
+early = Provider.objects.get()
+assert (early.pause_count, early.probe_until, early.refresh_slots_at) == (0, None, None)
+assert early.pause(60, "rate_limited") and early.is_paused()
+print("paused")
+"""
+
+
 @pytest.fixture(params=OWNERS)
 def owned(request, project):
     """The project under each kind of owner."""
@@ -78,6 +98,15 @@ def test_forwards_backwards_and_forwards_again_with_rows(owned):
     owned.django("migrate")
     assert owned.tables() == TABLES
     assert "lived" in owned.python(LIFE)
+
+
+def test_providers_of_before_the_breaker_have_one(project):
+    project.django("migrate", "oauth_accounts", "0001")
+    assert "written" in project.python(BEFORE_THE_BREAKER)
+
+    project.django("migrate", "oauth_accounts")
+
+    assert "paused" in project.python(AFTER_IT)
 
 
 def test_migrating_this_app_alone_brings_the_owner_along(owned):
