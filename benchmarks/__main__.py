@@ -1,0 +1,108 @@
+"""
+Measure everything and print it beside the budget: `make bench`.
+
+    python -m benchmarks [--quick] [--only NAME ...] [--json FILE] [--docs]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import django
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks import services
+from benchmarks.bench import Bench
+from benchmarks.children import Stub, enter
+
+LINES = (
+    "throughput",
+    "flows",
+    "fresh",
+    "claim",
+    "memory",
+    "herd",
+    "imports",
+    "adminlist",
+    "growth",
+)
+
+
+def main() -> int:
+    options = parse()
+    console = Console()
+    try:
+        versions = services.require()
+    except services.ServiceMissing as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    try:
+        with ExitStack() as stack:
+            bench = prepare(stack, options, console)
+            measure(bench, options.only or LINES)
+            report(bench, versions, options)
+    except KeyboardInterrupt:
+        print("\nInterrupted; everything that was started is gone.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--quick", action="store_true", help="a few minutes, rough")
+    parser.add_argument("--only", nargs="+", choices=LINES, metavar="NAME")
+    parser.add_argument("--json", type=Path, help="write every figure to this file")
+    parser.add_argument(
+        "--docs", action="store_true", help="update docs/performance.md"
+    )
+    race = parser.add_argument_group("throughput")
+    race.add_argument("--contestants", default="", metavar="PREFIX")
+    race.add_argument("--latencies", nargs="+", type=int, default=(0, 50, 200))
+    return parser.parse_args()
+
+
+def prepare(stack: ExitStack, options: Any, console: Console) -> Bench:
+    """Make the run's database and start what all lines share."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
+    os.environ["BENCH_PEER"] = "all"
+    stack.enter_context(services.own_database())
+    stub = enter(stack, Stub())
+    os.environ["BENCH_STUB_URL"] = stub.url
+    django.setup()
+    import_module("benchmarks.database").make_tables()
+    columns = (
+        TextColumn("{task.description:24}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[detail]}"),
+    )
+    progress = stack.enter_context(Progress(*columns, console=console))
+    return Bench(
+        quick=options.quick,
+        stub=stub,
+        stack=stack,
+        progress=progress,
+        contestants=options.contestants,
+        latencies=options.latencies,
+    )
+
+
+def measure(bench: Bench, names: Any) -> None:
+    for name in names:
+        import_module(f"benchmarks.lines.{name}").run(bench)
+
+
+def report(bench: Bench, versions: dict[str, str], options: Any) -> None:
+    for name, figure in bench.figures.items():
+        print(f"{name:50} {figure.value:12.2f} {figure.unit}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

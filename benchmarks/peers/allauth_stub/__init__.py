@@ -1,0 +1,1 @@
+"""A django-allauth provider for the stub server."""
