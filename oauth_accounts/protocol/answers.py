@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,7 @@ from oauth_accounts.exceptions import (
     ReauthRequired,
     TokenError,
 )
+from oauth_accounts.protocol.dialects import translate
 
 RETRY_AFTER_MIN = 1
 RETRY_AFTER_MAX = 86_400
@@ -92,20 +94,24 @@ def _to_int(digits: str) -> int | float:
     return int(digits)
 
 
-def failure_of(answer: Answer) -> TokenError | None:
-    """Return the error that an answer stands for, or None for a success."""
+def failure_of(answer: Answer, *, of_tokens: bool = False) -> TokenError | None:
+    """
+    Return the error that an answer stands for, or None for a success.
+
+    of_tokens: the token endpoint gave it, where providers have codes of their own.
+    """
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         return ProviderMisconfigured("redirect_refused")
-    code = error_member(answer)
+    said, code = _codes_of(answer, of_tokens=of_tokens)
     if code in _DECISIVE:
-        return _DECISIVE[code](code, provider_code=code)
+        return _DECISIVE[code](code, provider_code=said)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         reason = "rate_limited"
     elif code in _TEMPORARY:
         reason = code
     elif answer.status == HTTPStatus.UNAUTHORIZED:
         # RFC 6749 section 5.2: 401 at the token endpoint is about the client.
-        return ProviderMisconfigured("invalid_client", provider_code=code)
+        return ProviderMisconfigured("invalid_client", provider_code=said)
     elif code is not None:
         reason = "unknown_error"
     elif answer.status == HTTPStatus.OK:
@@ -113,14 +119,27 @@ def failure_of(answer: Answer) -> TokenError | None:
     else:
         reason = "server_error"
     return ProviderUnavailable(
-        reason, retry_after=answer.retry_after, provider_code=code
+        reason, retry_after=answer.retry_after, provider_code=said
     )
+
+
+def _codes_of(answer: Answer, *, of_tokens: bool) -> tuple[str | None, str | None]:
+    """Return the provider's own code, and what it means."""
+    document = read_object(answer.body) or {}
+    said = _error_of(document)
+    if not of_tokens or (said is None and document.get("access_token")):
+        return said, said
+    code = translate(document, said)
+    return said or code, code
 
 
 def error_member(answer: Answer) -> str | None:
     """Return the `error` of a JSON answer, "unknown" for one that is no string."""
-    document = read_object(answer.body)
-    error = None if document is None else document.get("error")
+    return _error_of(read_object(answer.body) or {})
+
+
+def _error_of(document: Mapping[str, Any]) -> str | None:
+    error = document.get("error")
     # Some providers send null, "" or false beside a token to say that all is well.
     if error is None or error == "" or error is False:
         return None

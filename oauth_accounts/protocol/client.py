@@ -252,7 +252,7 @@ class OAuth2Client:
         return call(self._session, request)
 
     def _tokens_from(self, answer: Answer) -> TokenSet:
-        _raise_failure(answer)
+        _raise_failure(answer, of_tokens=True)
         return parse_token_answer(
             answer.body,
             issued_at=answer.sent_at,
@@ -260,8 +260,8 @@ class OAuth2Client:
         )
 
 
-def _raise_failure(answer: Answer) -> None:
-    failure = failure_of(answer)
+def _raise_failure(answer: Answer, *, of_tokens: bool = False) -> None:
+    failure = failure_of(answer, of_tokens=of_tokens)
     if failure is not None:
         raise failure
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from oauth_accounts.fields import Secret
@@ -54,19 +54,6 @@ class TokenSet:
     @property
     def usable(self) -> bool:
         return self.problem is None
-
-    def expires_at(self, default_lifetime: int | None) -> datetime | None:
-        """
-        Return when the access token expires, or None when nobody knows.
-
-        default_lifetime: seconds to assume when the answer named no lifetime.
-        """
-        lifetime = self.expires_in
-        if lifetime is None:
-            lifetime = default_lifetime
-        if lifetime is None:
-            return None
-        return self.issued_at + timedelta(seconds=max(0, min(lifetime, MAX_LIFETIME)))
 
 
 def parse_token_answer(

@@ -126,6 +126,126 @@ class TestFailures:
         assert "s3cret" not in f"{found!s} {found!r} {vars(found)}"
 
 
+# What was seen in answers or stands in the provider's documentation.
+DIALECTS = [
+    # GitHub
+    (200, {"error": "bad_refresh_token"}, "invalid_grant"),
+    (200, {"error": "bad_verification_code"}, "invalid_grant"),
+    (200, {"error": "incorrect_client_credentials"}, "invalid_client"),
+    # Slack
+    (200, {"ok": False, "error": "invalid_refresh_token"}, "invalid_grant"),
+    (200, {"ok": False, "error": "bad_client_secret"}, "invalid_client"),
+    (200, {"ok": False, "error": "invalid_client_id"}, "invalid_client"),
+    (200, {"ok": False, "error": "internal_error"}, "server_error"),
+    (200, {"ok": False, "error": "fatal_error"}, "server_error"),
+    # Zoho
+    (200, {"error": "invalid_code"}, "invalid_grant"),
+    # EVE Online
+    (400, {"error": "invalid_token"}, "invalid_grant"),
+    (400, {"error": "invalid_grant: Token is expired or invalid."}, "invalid_grant"),
+    # Microsoft
+    (400, {"error": "interaction_required"}, "invalid_grant"),
+    (400, {"error": "consent_required"}, "invalid_grant"),
+    (400, {"error": "login_required"}, "invalid_grant"),
+    (400, {"error": "bad_token"}, "invalid_grant"),
+    # Atlassian
+    (
+        403,
+        {
+            "error": "unauthorized_client",
+            "error_description": "refresh_token is invalid",
+        },
+        "invalid_grant",
+    ),
+    # league/oauth2-server 7
+    (
+        401,
+        {"error": "invalid_request", "message": "The refresh token is invalid."},
+        "invalid_grant",
+    ),
+    # Square
+    (
+        401,
+        {"type": "service.not_authorized", "message": "Invalid refresh token"},
+        "invalid_grant",
+    ),
+    # HubSpot
+    (
+        400,
+        {"status": "BAD_REFRESH_TOKEN", "message": "missing or invalid refresh token"},
+        "invalid_grant",
+    ),
+    # Supabase
+    (
+        400,
+        {"code": 400, "error_code": "refresh_token_not_found", "msg": "Invalid"},
+        "invalid_grant",
+    ),
+]
+
+
+def token_failure(status: int, document: Any):
+    body = json.dumps(document).encode()
+    return failure_of(Answer(status=status, body=body, sent_at=NOW), of_tokens=True)
+
+
+class TestDialects:
+    @pytest.mark.parametrize(("status", "document", "meaning"), DIALECTS)
+    def test_e11_e12_a_providers_own_code_means_a_registered_one(
+        self, status, document, meaning
+    ):
+        found = token_failure(status, document)
+
+        assert found.code == meaning
+        kinds = {
+            "invalid_grant": ReauthRequired,
+            "invalid_client": ProviderMisconfigured,
+            "server_error": ProviderUnavailable,
+        }
+        assert type(found) is kinds[meaning]
+
+    def test_the_providers_own_code_is_kept(self):
+        found = token_failure(200, {"error": "bad_refresh_token"})
+        assert found.provider_code == "bad_refresh_token"
+
+    def test_whatever_the_case(self):
+        assert token_failure(400, {"error": "Invalid_Refresh_Token"}).code == (
+            "invalid_grant"
+        )
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {"error": "unauthorized_client"},
+            {"error": "unauthorized_client", "error_description": "grant not allowed"},
+            {"error": "unauthorized_client", "error_description": ["refresh_token"]},
+        ],
+    )
+    def test_a_text_that_says_something_else_changes_nothing(self, document):
+        assert token_failure(403, document).code == "unauthorized_client"
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {"status": "bad_request"},
+            {"status": 400},
+            {"type": ["service.not_authorized"]},
+            {"type": "service.not_authorized", "message": "Too bad"},
+            {},
+            [],
+        ],
+    )
+    def test_what_is_no_code_is_none(self, document):
+        assert token_failure(400, document).code == "server_error"
+
+    def test_a_success_is_never_a_failure(self):
+        document = {"access_token": "at", "status": "BAD_REFRESH_TOKEN"}
+        assert token_failure(200, document) is None
+
+    def test_elsewhere_the_codes_have_no_meaning(self):
+        assert failure(400, {"error": "invalid_token"}).code == "unknown_error"
+
+
 class TestRetryAfter:
     @pytest.mark.parametrize(
         ("header", "seconds"),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -127,26 +127,9 @@ class TestLifetime:
         assert value(tokens.refresh_token) == "new"
         assert tokens.usable
 
-    @pytest.mark.parametrize(
-        ("expires_in", "default", "seconds"),
-        [
-            (60, None, 60),
-            (60, 90, 60),
-            (None, 90, 90),
-            (0, 90, 0),
-            (None, 10**12, YEAR),
-        ],
-    )
-    def test_e21_expiry_counts_from_sending(self, expires_in, default, seconds):
-        tokens = parse(expires_in=expires_in)
-        assert tokens.expires_at(default) == NOW + timedelta(seconds=seconds)
-
-    def test_e17_nobody_knows(self):
-        assert parse().expires_at(None) is None
-
     def test_e20_a_server_sent_date_is_ignored(self):
         tokens = parse(expires_at=9_999_999_999, expires_in=60)
-        assert tokens.expires_at(None) == NOW + timedelta(seconds=60)
+        assert tokens.expires_in == 60
 
 
 class TestProblems:
