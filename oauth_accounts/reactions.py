@@ -1,9 +1,9 @@
 """
 What an outcome of a refresh does to the account and to its provider.
 
-Dead grant: the account needs reauthorisation. Client refused: the provider is paused and no
-account is marked. Anything that may pass: back-off. Each change of state is one conditional
-UPDATE, one event and, after commit, one signal.
+Dead grant: the account needs reauthorisation. Client refused, too many requests: the provider
+is paused and no account is marked. Anything that may pass: back-off. Each change of state is
+one conditional UPDATE, one event and, after commit, one signal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F, Q
 
-from oauth_accounts import clock, signals
+from oauth_accounts import clock, outages, signals
 from oauth_accounts import lease as leases
 from oauth_accounts.exceptions import (
     ProviderMisconfigured,
@@ -29,7 +29,8 @@ from oauth_accounts.schedule import backoff
 if TYPE_CHECKING:
     from django.dispatch import Signal
 
-    from oauth_accounts.models import ConnectedAccount
+    from oauth_accounts.fields import Secret
+    from oauth_accounts.models import ConnectedAccount, Provider
 
 logger = logging.getLogger("oauth_accounts")
 
@@ -37,9 +38,6 @@ logger = logging.getLogger("oauth_accounts")
 CONFIGURATION_BACKOFF_SECONDS = 3600.0
 # Nothing was sent, so looking again costs nobody anything.
 CONFIGURATION_RETRY_SECONDS = 300.0
-CLIENT_REFUSED_PAUSE_SECONDS = 900.0
-RATE_LIMIT_PAUSE_SECONDS = 60.0
-CLIENT_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
 
 
 def stored(
@@ -69,6 +67,7 @@ def _succeeded(
 ) -> None:
     announce(account, signals.tokens_refreshed)
     account.provider.refresh_statistics.record("success")
+    outages.succeeded(account.provider)
     if failures_before:
         announce(account, signals.refresh_recovered)
         account.record_event("recovered")
@@ -87,26 +86,28 @@ def failed(account: ConnectedAccount, lease: uuid.UUID, error: TokenError) -> No
     """Record a failed call by what its error means."""
     result = "rate_limited" if error.code == "rate_limited" else "failure"
     account.provider.refresh_statistics.record(result, error.code)
+    about_provider = outages.learn(account.provider, error)
     if isinstance(error, ReauthRequired):
         lost = account.status_reason == "outcome_unknown"
         reason = "rotation_lost" if lost else "invalid_grant"
-        require_reauth(account, reason, lease=lease)
+        said = error.provider_code or error.code
+        require_reauth(account, reason, lease=lease, last_error=said)
     elif error.code == "outcome_unknown":
         # The lease is kept to its end: the provider may still be at work on the request.
         _postpone(account, lease, error, "outcome_unknown", backoff(0) + 60, keep=True)
-    elif error.code in CLIENT_REFUSED:
-        _pause_provider(account, error.code)
-        _postpone(account, lease, error, account.status_reason, backoff(3), count=0)
-    elif error.code == "rate_limited":
-        seconds = error.retry_after or RATE_LIMIT_PAUSE_SECONDS
-        account.provider.pause(seconds, "rate_limited")
-        _postpone(account, lease, error, "rate_limited", seconds + backoff(0))
+    elif about_provider:
+        _wait_for_provider(account, lease, error)
     elif isinstance(error, ProviderMisconfigured):
         wait = max(CONFIGURATION_BACKOFF_SECONDS, backoff(account.failure_count))
         _postpone(account, lease, error, "retrying", wait)
     else:
         wait = max(backoff(account.failure_count), error.retry_after or 0)
         _postpone(account, lease, error, "retrying", wait)
+
+
+def provider_unavailable(provider: Provider, retry_after: float | None = None) -> None:
+    """Pause a provider whose last calls all went unanswered. retry_after: seconds."""
+    outages.unavailable(provider, retry_after)
 
 
 def configuration_failed(account: ConnectedAccount, error: TokenError) -> None:
@@ -120,14 +121,15 @@ def configuration_failed(account: ConnectedAccount, error: TokenError) -> None:
         disable(account, "provider_changed")
 
 
-def _pause_provider(account: ConnectedAccount, code: str) -> None:
-    if account.provider.pause(CLIENT_REFUSED_PAUSE_SECONDS, code):
-        logger.error(
-            "Provider %s refused this client (%s): check its client ID and secret. "
-            "Its refreshes are paused.",
-            account.provider.slug,
-            code,
-        )
+def _wait_for_provider(
+    account: ConnectedAccount, lease: uuid.UUID, error: TokenError
+) -> None:
+    """Let the account alone until its provider is back; it has not failed."""
+    limited = error.code == "rate_limited"
+    reason = "rate_limited" if limited else account.status_reason
+    # Not all at once when the pause is over.
+    seconds = account.provider.seconds_paused() + backoff(0)
+    _postpone(account, lease, error, reason, seconds, counts=False)
 
 
 def _postpone(
@@ -138,39 +140,50 @@ def _postpone(
     seconds: float,
     *,
     keep: bool = False,
-    count: int = 1,
+    counts: bool = True,
 ) -> None:
+    """
+    Let the sweep look at the account again later.
+
+    keep: leave the lease as it is. counts: the failure is the account's own.
+    """
     if account.status_reason == "outcome_unknown":
         # Stays until a refresh succeeds: it decides what an invalid_grant means.
         reason = "outcome_unknown"
     values: dict[str, Any] = {
         "status_reason": reason,
-        "last_error": error.provider_code or error.code,
-        "failure_count": F("failure_count") + count,
         "refresh_due_at": clock.utcnow() + timedelta(seconds=seconds),
         "attempt_started_at": None,
     }
+    if counts:
+        values["last_error"] = error.provider_code or error.code
+        values["failure_count"] = F("failure_count") + 1
     if not keep:
         values |= {"lease": None, "lease_until": None}
     rows = account.stored_row().filter(lease=lease, status=account.Status.ACTIVE)
-    first = account.failure_count == 0 and count
+    first = counts and account.failure_count == 0
     if rows.update(**values) and first:
         account.record_event("refresh_failed", error.code)
 
 
 def require_reauth(
-    account: ConnectedAccount, reason: str, lease: uuid.UUID | None = None
+    account: ConnectedAccount,
+    reason: str,
+    lease: uuid.UUID | None = None,
+    last_error: str | None = None,
 ) -> bool:
     """
     Mark the account as needing its owner; return False when its state moved meanwhile.
 
     reason: one of the reasons of `needs_reauth`. lease: of the failed refresh, if any.
+    last_error: the provider's own code, if it said one.
     """
     rows = account.stored_row().filter(
         generation=account.generation, status=account.Status.ACTIVE
     )
     # Without a lease, somebody may be at work on it and come back with new tokens.
     rows = rows.filter(leases.free() if lease is None else Q(lease=lease))
+    said = {} if last_error is None else {"last_error": last_error}
     changed = _change_state(
         account,
         rows,
@@ -180,6 +193,7 @@ def require_reauth(
         lease=None,
         lease_until=None,
         attempt_started_at=None,
+        **said,
     )
     if changed:
         announce(account, signals.reauth_required, reason=reason)
@@ -251,6 +265,25 @@ def keep_for_revocation(account: ConnectedAccount, values: dict[str, Any]) -> No
             outbox.create(account_id=account.pk if current else None, **tokens)
     except IntegrityError:
         outbox.create(**tokens)
+
+
+def keep_unread(account: ConnectedAccount, raw_body: Secret) -> None:
+    """
+    Keep the sealed body of an answer that made no sense, for a week.
+
+    It may hold the only refresh token that works. Nothing depends on it: what goes wrong
+    is logged.
+    """
+    answers = account.unread_answers.using(account.write_alias)
+    try:
+        with transaction.atomic(using=account.write_alias):
+            answers.create(account=account, body=raw_body)
+    except DatabaseError as error:
+        logger.warning(
+            "An unreadable answer for account %s could not be kept (%s).",
+            account.pk,
+            type(error).__name__,
+        )
 
 
 def announce(account: ConnectedAccount, signal: Signal, **arguments: Any) -> None:

@@ -62,6 +62,7 @@ TOKEN: dict[str, StrPromise] = {
     "unsupported_grant_type": _("The service does not refresh tokens."),
     "unauthorized_client": _("The service does not let this client refresh."),
     "undecryptable": _("The stored token does not open with the keys in FERNET_KEYS."),
+    "unavailable": _("The service does not answer."),
     "unreachable": _("The service could not be reached."),
     "url_refused": _("The provider's address must be https."),
     "wrong_context": _("The stored token belongs to another row."),

@@ -17,7 +17,7 @@ from django.dispatch import receiver
 from oauth_accounts import connect, outbox, schedule, signals, sweep
 from oauth_accounts.beat import BEAT_SCHEDULE
 from oauth_accounts.exceptions import OAuthAccountsError
-from oauth_accounts.models import ConnectedAccount
+from oauth_accounts.models import ConnectedAccount, purge_unread_answers
 
 try:
     from celery import current_app, shared_task
@@ -105,8 +105,9 @@ def deliver_revocations() -> None:
 
 @task("purge_expired_attempts")
 def purge_expired_attempts() -> None:
-    """Delete authorisation attempts that are over."""
+    """Delete authorisation attempts that are over, and unread answers after a week."""
     connect.purge_attempts()
+    purge_unread_answers()
 
 
 def enqueue(function: Callable[..., None], *arguments: str) -> bool:

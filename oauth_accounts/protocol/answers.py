@@ -146,26 +146,35 @@ def _error_of(document: Mapping[str, Any]) -> str | None:
     return error if isinstance(error, str) else "unknown"
 
 
-def parse_retry_after(value: str | None) -> int | None:
+def parse_retry_after(value: str | None, date: str | None = None) -> int | None:
     """
     Read a Retry-After header (RFC 9110 section 10.2.3), clamped to one day.
+
+    date: the answer's Date header. A moment is counted from it, so that it means the same
+        to workers whose clocks differ.
 
     Returns seconds, or None when there is nothing to rely on.
     """
     if value is None or len(value) > _MAX_HEADER:
         return None
     is_number = re.fullmatch(r"[0-9]+", value)
-    seconds = int(value) if is_number else _seconds_until(value)
+    seconds = int(value) if is_number else _seconds_between(date, value)
     if seconds < 0:
         return None
     return min(max(seconds, RETRY_AFTER_MIN), RETRY_AFTER_MAX)
 
 
-def _seconds_until(date: str) -> int:
+def _seconds_between(start: str | None, end: str) -> int:
+    until = _moment(end)
+    if until is None:
+        return -1
+    since = _moment(start) if start and len(start) <= _MAX_HEADER else None
+    return int((until - (since or utcnow())).total_seconds())
+
+
+def _moment(date: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(date)
     except (ValueError, TypeError, OverflowError):
-        return -1
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return int((moment - utcnow()).total_seconds())
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -243,7 +243,9 @@ def _attempt(
         status=response.status_code,
         body=response.content,
         sent_at=sent_at,
-        retry_after=parse_retry_after(response.headers.get("Retry-After")),
+        retry_after=parse_retry_after(
+            response.headers.get("Retry-After"), response.headers.get("Date")
+        ),
     )
 
 

@@ -279,9 +279,25 @@ class TestRetryAfter:
         date = format_datetime(utcnow() + timedelta(seconds=100), usegmt=True)
         assert 95 <= parse_retry_after(date) <= 100
 
-    @given(st.text(max_size=70))
-    def test_any_text(self, header):
-        seconds = parse_retry_after(header)
+    @pytest.mark.parametrize(
+        ("date", "seconds"),
+        [
+            ("Wed, 21 Oct 2015 07:26:00 GMT", 120),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", 1),
+            ("Wed, 21 Oct 2015 07:28:01 GMT", None),
+            ("Sat, 01 Jan 2000 00:00:00 GMT", 86_400),
+            ("junk", None),
+            ("", None),
+            ("9" * 70, None),
+        ],
+    )
+    def test_e10_a_date_is_counted_from_the_servers_own(self, date, seconds):
+        header = "Wed, 21 Oct 2015 07:28:00 GMT"
+        assert parse_retry_after(header, date) == seconds
+
+    @given(st.text(max_size=70), st.none() | st.text(max_size=70))
+    def test_any_text(self, header, date):
+        seconds = parse_retry_after(header, date)
         assert seconds is None or 1 <= seconds <= 86_400
 
 

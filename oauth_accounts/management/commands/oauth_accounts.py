@@ -17,7 +17,12 @@ from oauth_accounts import connect, outbox, sweep
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import Secret
 from oauth_accounts.management.progress import Progress
-from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
+from oauth_accounts.models import (
+    ConnectedAccount,
+    PendingRevocation,
+    Provider,
+    purge_unread_answers,
+)
 from oauth_accounts.models.provider import missing_configuration
 from oauth_accounts.models.sync import sync_providers
 
@@ -123,6 +128,7 @@ class Command(BaseCommand):
         with Progress(self.stderr, "Revoking", total=outbox.count_due()) as bar:
             delivered = outbox.deliver_due(progress=bar.show)
         connect.purge_attempts()
+        purge_unread_answers()
         self.stdout.write(
             f"{result.refreshed} refreshed, {result.failed} failed, "
             f"{result.skipped} skipped, {delivered} revocations tried."
