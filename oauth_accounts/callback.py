@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.db import router
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, QueryDict
 from django.utils.crypto import constant_time_compare
 
@@ -23,7 +24,7 @@ from oauth_accounts.exceptions import (
     clean_provider_code,
 )
 from oauth_accounts.fields import Secret
-from oauth_accounts.models import AuthorizationAttempt, Provider
+from oauth_accounts.models import AuthorizationAttempt, ConnectedAccount, Provider
 
 logger = logging.getLogger("oauth_accounts")
 
@@ -138,10 +139,17 @@ def burn(state: Secret | None) -> AuthorizationAttempt:
         raise AuthorizationError("in_transaction") from None
     if not burned:
         raise InvalidState("state_unknown_or_used")
-    attempt: AuthorizationAttempt = rows.select_related(
-        "provider", "user", "account"
-    ).get()
+    known = Exists(_accounts_of_owner())
+    attempt = rows.select_related("provider").annotate(known=known).get()
+    attempt.owner_is_known = attempt.known
     return attempt
+
+
+def _accounts_of_owner() -> Any:
+    """Return the accounts that the attempt's owner has at its provider."""
+    return ConnectedAccount.objects.filter(
+        owner=OuterRef("owner"), provider=OuterRef("provider")
+    )
 
 
 def check(

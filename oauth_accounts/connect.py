@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import DatabaseError, IntegrityError, router, transaction
 from django.http import HttpRequest
@@ -29,7 +29,7 @@ from oauth_accounts.models import (
     Provider,
 )
 from oauth_accounts.models.provider import missing_configuration
-from oauth_accounts.protocol.client import new_code_verifier
+from oauth_accounts.protocol.client import OAuth2Client, new_code_verifier
 from oauth_accounts.protocol.tokens import TokenSet
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def start(
         browser_hash=callback.hash_value(browser_value.get_value()),
         code_verifier=verifier,
         user=cast("User", request.user),  # the view has sent others to the log-in page
-        owner=account.owner if account else conf.OAUTH_ACCOUNTS_GET_OWNER(request),
+        owner_id=account.owner_id if account else _owner_id(request),
         provider=provider,
         account=account,
         issuer=provider.issuer,
@@ -109,8 +109,14 @@ def start(
         scopes=attempt.scopes,
     )
     attempt.save()
-    _evict(attempt.browser_hash)
+    if browser:
+        _evict(attempt.browser_hash)
     return Started(url=url, browser=browser_value)
+
+
+def _owner_id(request: HttpRequest) -> Any:
+    owner = conf.OAUTH_ACCOUNTS_GET_OWNER(request)
+    return None if owner is None else owner.pk
 
 
 def redirect_uri(request: HttpRequest | None, provider: Provider) -> str:
@@ -173,18 +179,17 @@ def _record_rejection(
     slug: str,
     error: OAuthAccountsError,
 ) -> None:
-    attempt_account = attempt.account if attempt else None
     references = {
         "provider": attempt.provider
         if attempt
         else Provider.objects.filter(slug=slug).first(),
-        "account": attempt_account,
+        "account_id": attempt.account_id if attempt else None,
         "actor": request.user if request.user.is_authenticated else None,
     }
     values = {
         "kind": AccountEvent.Kind.REJECTED,
         "reason": error.code,
-        "account_key": attempt_account.pk if attempt_account else None,
+        "account_key": references["account_id"],
     }
     try:
         with transaction.atomic():
@@ -208,12 +213,12 @@ def _exchange(
     except ReauthRequired as error:
         refusal = error.provider_code
     else:
-        return _identify(attempt, tokens)
+        return _identify(attempt, client, tokens)
     raise AuthorizationError("code_refused", provider_code=refusal)
 
 
 def _identify(
-    attempt: AuthorizationAttempt, tokens: TokenSet
+    attempt: AuthorizationAttempt, client: OAuth2Client, tokens: TokenSet
 ) -> tuple[ConnectedAccount, bool]:
     """Ask whose tokens these are and store them; tokens that are not stored are revoked."""
     provider = attempt.provider
@@ -222,7 +227,7 @@ def _identify(
     try:
         access_token = cast("Secret", tokens.access_token)  # exchange_code() saw it
         identity = read_identity(
-            provider.oauth_client().userinfo(access_token),
+            client.userinfo(access_token),
             uid_path=provider.uid_path,
             label_path=provider.label_path,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from uuid import UUID
 
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F
@@ -16,6 +17,7 @@ from oauth_accounts.exceptions import (
 )
 from oauth_accounts.identity import Identity
 from oauth_accounts.models import (
+    AccountEvent,
     AuthorizationAttempt,
     ConnectedAccount,
     PendingRevocation,
@@ -71,18 +73,23 @@ def _may_share_a_grant(
 def store(
     alias: str, attempt: AuthorizationAttempt, tokens: TokenSet, identity: Identity
 ) -> tuple[ConnectedAccount, bool]:
-    account = attempt.account or _find(alias, attempt, identity)
-    if account is None:
+    """
+    Give the grant to the account it belongs to; return that, and whether it is new.
+
+    alias: database to write to, where no transaction is open. Raises AuthorizationError
+    when the grant may not be kept, DatabaseError when it cannot be.
+    """
+    pk = attempt.account_id or _find(alias, attempt, identity)
+    if pk is None:
         try:
-            with transaction.atomic(using=alias):
-                return _create(alias, attempt, tokens, identity), True
+            return _create(alias, attempt, tokens, identity), True
         except IntegrityError:
             # A parallel callback for the same subject was faster.
-            account = _find(alias, attempt, identity)
-    if account is None:
+            attempt.owner_is_known = True
+            pk = _find(alias, attempt, identity)
+    if pk is None:
         raise AuthorizationError("not_stored")
-    _replace(alias, account, attempt, tokens, identity)
-    return account, False
+    return _replace(alias, pk, attempt, tokens, identity), False
 
 
 def _prospect(attempt: AuthorizationAttempt, identity: Identity) -> ConnectedAccount:
@@ -97,12 +104,15 @@ def _prospect(attempt: AuthorizationAttempt, identity: Identity) -> ConnectedAcc
     )
 
 
-def _find(
-    alias: str, attempt: AuthorizationAttempt, identity: Identity
-) -> ConnectedAccount | None:
+def _find(alias: str, attempt: AuthorizationAttempt, identity: Identity) -> UUID | None:
+    """Return the key of the account that has this identity already."""
+    exclusive = attempt.provider.exclusive_subjects
+    if not (exclusive or attempt.owner_id is None or attempt.owner_is_known):
+        return None
     key = _prospect(attempt, identity).compute_identity_key()
-    rows = ConnectedAccount.objects.using(alias).select_related("provider")
-    return rows.filter(identity_key=key).first()
+    rows = ConnectedAccount.objects.using(alias).filter(identity_key=key)
+    found: UUID | None = rows.values_list("pk", flat=True).first()
+    return found
 
 
 def _create(
@@ -111,20 +121,34 @@ def _create(
     account = _prospect(attempt, identity)
     for name, value in account.token_values(tokens).items():
         setattr(account, name, value)
-    account.save(using=alias, force_insert=True)
-    account.record_event("connected", actor=attempt.user)
+    with transaction.atomic(using=alias):
+        account.save(using=alias, force_insert=True)
+        _record(alias, account, attempt, AccountEvent.Kind.CONNECTED)
     return account
+
+
+def _record(
+    alias: str, account: ConnectedAccount, attempt: AuthorizationAttempt, kind: str
+) -> None:
+    # Without a savepoint: the account and its event are written together or not at all.
+    AccountEvent.objects.using(alias).create(
+        kind=kind,
+        account_id=account.pk,
+        account_key=account.pk,
+        provider_id=attempt.provider_id,
+        actor_id=attempt.user_id,
+    )
 
 
 def _replace(
     alias: str,
-    account: ConnectedAccount,
+    pk: UUID,
     attempt: AuthorizationAttempt,
     tokens: TokenSet,
     identity: Identity,
-) -> None:
+) -> ConnectedAccount:
     """Give an account new tokens; a refresh that is under way loses to them."""
-    rows = ConnectedAccount.objects.using(alias).filter(pk=account.pk)
+    rows = ConnectedAccount.objects.using(alias).filter(pk=pk)
     with transaction.atomic(using=alias):
         # The first write locks the row: what is read and decided after it holds.
         if not rows.update(
@@ -134,18 +158,22 @@ def _replace(
             attempt_started_at=None,
         ):
             raise AuthorizationError("account_deleted")
-        account.refresh_from_db(using=alias)
+        account: ConnectedAccount = rows.get()
         _check_replaceable(account, attempt, identity)
-        rows.update(**_replacement(account, attempt, tokens, identity))
-        account.record_event("reconnected", actor=attempt.user)
-        _forget_old_tokens(account)
-    account.refresh_from_db(using=alias)
+        account.provider = attempt.provider
+        values = _replacement(account, attempt, tokens, identity)
+        rows.update(**values)
+        _record(alias, account, attempt, AccountEvent.Kind.RECONNECTED)
+        _forget_old_tokens(alias, account)
+    for name, value in values.items():
+        setattr(account, name, value)
+    return account
 
 
 def _check_replaceable(
     account: ConnectedAccount, attempt: AuthorizationAttempt, identity: Identity
 ) -> None:
-    if account.uid != identity.uid:
+    if (account.provider_id, account.uid) != (attempt.provider_id, identity.uid):
         raise IdentityMismatch
     if account.owner_id != attempt.owner_id:
         raise AccountInUse
@@ -179,8 +207,8 @@ def _replacement(
     }
 
 
-def _forget_old_tokens(account: ConnectedAccount) -> None:
+def _forget_old_tokens(alias: str, account: ConnectedAccount) -> None:
     """Close what still waits in the outbox: revoking it could end the new grant too."""
-    waiting = PendingRevocation.objects.filter(account_key=account.pk)
+    waiting = PendingRevocation.objects.using(alias).filter(account_key=account.pk)
     for pending in waiting.filter(status=PendingRevocation.Status.PENDING):
         pending.finish(PendingRevocation.Status.SUPERSEDED)

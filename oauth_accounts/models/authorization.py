@@ -72,6 +72,9 @@ class AuthorizationAttempt(models.Model):
     expires_at = models.DateTimeField(_("expires"), db_index=True)
     consumed_at = models.DateTimeField(_("consumed"), null=True, blank=True)
 
+    # Whether the owner had an account at the provider when the callback came; a hint.
+    owner_is_known = True
+
     class Meta:
         verbose_name = _("authorization attempt")
         verbose_name_plural = _("authorization attempts")
