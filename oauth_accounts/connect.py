@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import DatabaseError, IntegrityError, router, transaction
+from django.db.models import Count, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -109,9 +110,39 @@ def start(
         scopes=attempt.scopes,
     )
     attempt.save()
-    if browser:
+    if _may_exceed(provider, browser):
         _evict(attempt.browser_hash)
     return Started(url=url, browser=browser_value)
+
+
+def find_provider(slug: str, browser: str | None) -> Provider | None:
+    """
+    Return the provider to connect at, and with it how much this browser has under way.
+
+    slug: in the path. browser: value of the cookie, when there is one.
+    """
+    providers = Provider.objects.filter(slug=slug)
+    if browser is None:
+        return providers.first()
+    attempts = _open_attempts(callback.hash_value(browser)).order_by()
+    counted = attempts.values("browser_hash").values(count=Count("pk"))
+    row: Any = providers.annotate(count=Subquery(counted)).first()
+    if row is None:
+        return None
+    row.open_attempts = row.count or 0
+    return cast("Provider", row)
+
+
+def _may_exceed(provider: Provider, browser: str | None) -> bool:
+    """Say whether the browser may have too many attempts; a new browser has none."""
+    known = provider.open_attempts
+    return browser is not None and (known is None or known >= MAX_OPEN_ATTEMPTS)
+
+
+def _open_attempts(browser_hash: str) -> QuerySet[AuthorizationAttempt]:
+    return AuthorizationAttempt.objects.filter(
+        browser_hash=browser_hash, consumed_at=None
+    )
 
 
 def _owner_id(request: HttpRequest) -> Any:
@@ -167,7 +198,7 @@ def purge_attempts() -> int:
 
 
 def _evict(browser_hash: str) -> None:
-    attempts = AuthorizationAttempt.objects.filter(browser_hash=browser_hash)
+    attempts = _open_attempts(browser_hash)
     newest = attempts.order_by("-created_at").values_list("pk", flat=True)
     if surplus := list(newest[MAX_OPEN_ATTEMPTS:]):
         attempts.filter(pk__in=surplus).delete()

@@ -229,7 +229,7 @@ class ConnectView(StartMixin):
 
     def post(self, request: HttpRequest, slug: str) -> HttpResponse:
         self.get_owner()
-        provider = Provider.objects.filter(slug=slug).first()
+        provider = connect.find_provider(slug, pages.read_browser(request))
         if provider is None:
             raise pages.Refusal("provider_unknown")
         return self.begin(provider)

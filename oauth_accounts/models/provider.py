@@ -48,6 +48,9 @@ class Provider(Breaker, Pace):
         ProviderQuerySet
     )()
 
+    # How many attempts the browser at hand has under way, where that was asked; a hint.
+    open_attempts: int | None = None
+
     class Meta:
         verbose_name = _("provider")
         verbose_name_plural = _("providers")

@@ -308,6 +308,14 @@ class TestReconnect:
         assert account.reveal("refresh_token") == kept
         assert PendingRevocation.objects.count() == 1
 
+    def test_it_must_be_the_same_provider(self, browser, provider, server):
+        account = browser.connect(provider, server).account
+        fields = server.as_provider_fields()
+        elsewhere = Provider.objects.create(slug="elsewhere", **fields)
+        url = server.authorize(browser.start(elsewhere, account=account))
+        assert refused(browser, url, IdentityMismatch, "elsewhere")
+        assert ConnectedAccount.objects.get().generation == account.generation
+
     def test_a_wrong_account_that_is_connected_too_keeps_its_grant(
         self, browser, provider, server
     ):
