@@ -27,6 +27,8 @@ else:
     _TextField = EncryptedTextField
 
 ENVELOPE_VERSION = 1
+# The sealed columns of a connected account: what a revoked one must not hold any more.
+SEALED_FIELDS = ("access_token", "refresh_token", "token_secret", "id_token")
 
 
 class _Guarded:

@@ -13,13 +13,12 @@ from django.db.models import F
 from oauth_accounts import clock, reactions, signals
 from oauth_accounts.conf import LEASE_SECONDS
 from oauth_accounts.exceptions import TokenError
+from oauth_accounts.fields import SEALED_FIELDS
 from oauth_accounts.schedule import backoff
 
 if TYPE_CHECKING:
     from oauth_accounts.models import ConnectedAccount, PendingRevocation
 
-# What a revoked row must not hold any more.
-SEALED_FIELDS = ("access_token", "refresh_token", "token_secret", "id_token")
 # Tries before the outbox gives up and wipes the token: two to three days with back-off.
 MAX_ATTEMPTS = 20
 

@@ -24,9 +24,9 @@ from django.views.generic import View
 from oauth_accounts import connect, pages, reasons
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import OAuthAccountsError
+from oauth_accounts.fields import SEALED_FIELDS
 from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
 from oauth_accounts.models.provider import missing_configuration
-from oauth_accounts.models.token_columns import SEALED_FIELDS
 
 logger = logging.getLogger("oauth_accounts")
 

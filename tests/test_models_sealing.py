@@ -10,11 +10,10 @@ from django.db.models.functions import Cast, Coalesce, Concat, Upper
 
 from oauth_accounts import fields
 from oauth_accounts.exceptions import TokenUndecryptable
-from oauth_accounts.fields import Sealed, SealedTextField, Secret
+from oauth_accounts.fields import SEALED_FIELDS, Sealed, SealedTextField, Secret
 from oauth_accounts.models import (
     ConnectedAccount,
 )
-from oauth_accounts.models.token_columns import SEALED_FIELDS
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
 from tests.rows import again, stored
 

@@ -15,9 +15,8 @@ from django.forms import ModelForm, modelform_factory
 from django.forms.models import model_to_dict
 from django.test import TestCase
 
-from oauth_accounts.fields import Sealed, Secret
+from oauth_accounts.fields import SEALED_FIELDS, Sealed, Secret
 from oauth_accounts.models import ConnectedAccount, Provider
-from oauth_accounts.models.token_columns import SEALED_FIELDS
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
 from tests.rows import again, stored
 

@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts import clock, fields, keyring, refresh, revoke, schedule
 from oauth_accounts.exceptions import ProviderMisconfigured, ReauthRequired
-from oauth_accounts.fields import Secret
+from oauth_accounts.fields import SEALED_FIELDS, Secret
 from oauth_accounts.models.account_columns import ENGINE_FIELDS, AccountColumns
 from oauth_accounts.models.querysets import ConnectedAccountQuerySet
-from oauth_accounts.models.token_columns import SEALED_FIELDS, token_columns
+from oauth_accounts.models.token_columns import token_columns
 from oauth_accounts.session import AccountSession
 
 if TYPE_CHECKING:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from oauth_accounts import clock, fields, keyring, schedule
 from oauth_accounts.exceptions import TokenError
+from oauth_accounts.fields import SEALED_FIELDS
 
 if TYPE_CHECKING:
     from oauth_accounts.fields import Sealed, Secret
     from oauth_accounts.models.account import ConnectedAccount
     from oauth_accounts.protocol.tokens import TokenSet
-
-SEALED_FIELDS = ("access_token", "refresh_token", "token_secret", "id_token")
 
 
 def token_columns(account: ConnectedAccount, tokens: TokenSet) -> dict[str, Any]:
