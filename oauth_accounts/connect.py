@@ -18,11 +18,12 @@ from oauth_accounts.exceptions import (
     AuthorizationError,
     OAuthAccountsError,
     ProviderMisconfigured,
+    ProviderUnavailable,
     ReauthRequired,
     RefreshInTransaction,
 )
 from oauth_accounts.fields import Secret
-from oauth_accounts.identity import read_identity
+from oauth_accounts.identity import Identity, read_identity
 from oauth_accounts.models import (
     AccountEvent,
     AuthorizationAttempt,
@@ -256,12 +257,7 @@ def _identify(
     alias = router.db_for_write(ConnectedAccount)
     identity = None
     try:
-        access_token = cast("Secret", tokens.access_token)  # exchange_code() saw it
-        identity = read_identity(
-            client.userinfo(access_token),
-            uid_path=provider.uid_path,
-            label_path=provider.label_path,
-        )
+        identity = _ask_whose(provider, client, tokens)
         return durable.run(
             alias, partial(grant.store, alias, attempt, tokens, identity)
         )
@@ -273,3 +269,13 @@ def _identify(
         failure = error
     grant.discard(attempt, tokens, identity, failure)
     raise failure
+
+
+def _ask_whose(provider: Provider, client: OAuth2Client, tokens: TokenSet) -> Identity:
+    if tokens.access_token is None:
+        raise ProviderUnavailable("bad_answer")
+    return read_identity(
+        client.userinfo(tokens.access_token),
+        uid_path=provider.uid_path,
+        label_path=provider.label_path,
+    )

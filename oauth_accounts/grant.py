@@ -33,7 +33,9 @@ def discard(
     identity: Identity | None,
     failure: OAuthAccountsError,
 ) -> None:
-    """Have tokens revoked that nobody is going to use."""
+    """Have tokens revoked that nobody is going to use; an answer may hold none."""
+    if tokens.access_token is None and tokens.refresh_token is None:
+        return
     if not isinstance(failure, AccountInUse) and _may_share_a_grant(attempt, identity):
         return
     unsaved = ConnectedAccount(provider=attempt.provider)

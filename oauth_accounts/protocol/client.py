@@ -140,8 +140,9 @@ class OAuth2Client:
         """
         Trade an authorisation code for tokens, once (RFC 6749 section 4.1.3).
 
-        Raises TokenError; ProviderUnavailable "bad_answer" when the answer holds no
-        token that could be used.
+        Any 200 without an error gives a TokenSet, perhaps with a `problem`, so that
+        the caller can have a refresh token revoked that came beside it.
+        Raises TokenError.
         """
         extra = static_params(self.config.token_params, TOKEN_PARAMS)
         body = Secret(
@@ -153,10 +154,7 @@ class OAuth2Client:
                 include_client_id=False,
             )
         )
-        tokens = self._tokens_from(self._post("token_endpoint", body))
-        if not tokens.usable:
-            raise ProviderUnavailable("bad_answer")
-        return tokens
+        return self._tokens_from(self._post("token_endpoint", body))
 
     def refresh(self, refresh_token: Secret) -> TokenSet:
         """

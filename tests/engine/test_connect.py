@@ -16,7 +16,7 @@ from django.db import IntegrityError, connection, connections, transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
-from oauth_accounts import callback, connect, grant, signals
+from oauth_accounts import callback, connect, grant, outbox, signals
 from oauth_accounts.exceptions import (
     AccountInUse,
     AuthorizationDenied,
@@ -506,6 +506,35 @@ class TestRefused:
         assert refused(browser, url, AuthorizationError) == "identity_missing"
         late = PendingRevocation.objects.get()
         assert server.is_live(late.reveal("refresh_token").get_value())
+
+    @pytest.mark.parametrize(
+        "change", [{"access_token": None}, {"token_type": "mac"}, {"access_token": 5}]
+    )
+    def test_the_refresh_token_of_an_answer_that_cannot_be_used_is_revoked(
+        self, browser, url, server, change
+    ):
+        def spoilt(request):
+            made = server.respond(request)
+            made.json.update(change)
+            return made
+
+        server.script(spoilt)
+        assert refused(browser, url, ProviderUnavailable) == "bad_answer"
+        late = PendingRevocation.objects.get()
+        assert (late.access_token, late.reason) == (None, "bad_answer")
+        token = late.reveal("refresh_token").get_value()
+        assert server.is_live(token)
+        assert outbox.deliver_due() == 1
+        assert not server.is_live(token)
+        assert ConnectedAccount.objects.count() == 0
+
+    @pytest.mark.parametrize("answer", [Answer(json={}), Answer(body=b"garbage")])
+    def test_an_answer_without_any_token_leaves_nothing_to_revoke(
+        self, browser, url, server, answer
+    ):
+        server.script(answer)
+        assert refused(browser, url, ProviderUnavailable) == "bad_answer"
+        assert PendingRevocation.objects.count() == 0
 
     def test_a_verifier_whose_key_is_gone(self, browser, url, settings):
         settings.FERNET_KEYS = ["another-key-that-opens-nothing-here-0a1b2c"]
