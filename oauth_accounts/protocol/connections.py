@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.protocol.addresses import is_peer_allowed
+from oauth_accounts.protocol.lookups import LOOKUP_SECONDS, resolve
 
 # How many addresses of one name are tried: each may take the whole connect timeout.
 MAX_ADDRESSES = 4
@@ -101,8 +102,8 @@ class _GuardedMixin(HTTPConnection):
         self.sock.deadline = self.deadline  # type: ignore[union-attr]
 
     def _new_conn(self) -> socket.socket:
-        infos = socket.getaddrinfo(
-            self._dns_host.strip("[]"), self.port, type=socket.SOCK_STREAM
+        infos = resolve(
+            self._dns_host.strip("[]"), self.port or 0, self._left(LOOKUP_SECONDS)
         )
         # All of them: a name that also resolves to an internal address is a trap
         # (DNS rebinding), and the address dialled is the one that was checked.
@@ -121,12 +122,7 @@ class _GuardedMixin(HTTPConnection):
     def _dial(
         self, family: int, kind: int, protocol: int, address: Any
     ) -> socket.socket:
-        timeout = self.timeout
-        if self.deadline is not None:
-            left = self.deadline - monotonic()
-            if left <= 0:
-                raise TimeoutError("deadline")
-            timeout = min(left, timeout or left)
+        timeout = self._left(self.timeout)
         sock = DeadlineSocket(family, kind, protocol)
         try:
             for option in self.socket_options or ():
@@ -137,6 +133,15 @@ class _GuardedMixin(HTTPConnection):
             sock.close()
             raise
         return sock
+
+    def _left(self, longest: Any) -> Any:
+        """Return the seconds that something may take; None where nothing says."""
+        if self.deadline is None:
+            return longest
+        left = self.deadline - monotonic()
+        if left <= 0:
+            raise TimeoutError("deadline")
+        return min(left, longest or left)
 
 
 class GuardedHTTPConnection(_GuardedMixin):

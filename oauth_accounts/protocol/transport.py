@@ -9,7 +9,6 @@ deadline and a limit on the size of the answer.
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 from http.cookiejar import DefaultCookiePolicy
@@ -153,15 +152,22 @@ def _read_bounded(response: requests.Response) -> None:
         response.close()
 
 
+_adapters: dict[tuple[bool, int], GuardAdapter] = {}
+
+
 def guarded_adapter(*, bounded: bool) -> GuardAdapter:
     """Return the adapter of this process; its connections are shared and kept alive."""
     # By process: two processes must not talk through one inherited socket.
     return _adapter_of(bounded, os.getpid())
 
 
-@functools.cache
 def _adapter_of(bounded: bool, pid: int) -> GuardAdapter:
-    return GuardAdapter(bounded=bounded)
+    adapter = _adapters.get((bounded, pid))
+    if adapter is None:
+        # Threads that come first at the same time all make one; all use the same. A lock
+        # could be held by another thread while the process forks.
+        adapter = _adapters.setdefault((bounded, pid), GuardAdapter(bounded=bounded))
+    return adapter
 
 
 class GuardedSession(requests.Session):

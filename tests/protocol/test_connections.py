@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -70,6 +71,19 @@ class TestKeptConnections:
         assert failure(server.url).code == "outcome_unknown"
         assert len(server.requests) == 2
         assert server.connections == 1
+
+    def test_threads_that_come_first_at_once_share_one_pool(self, monkeypatch):
+        monkeypatch.setattr(transport, "_adapters", {})
+        barrier = threading.Barrier(8)
+
+        def first(_number):
+            barrier.wait()
+            return transport.guarded_adapter(bounded=True)
+
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(first, range(8)))
+
+        assert all(adapter is found[0] for adapter in found)
 
     def test_each_process_has_its_own(self, server, monkeypatch):
         ask(server.url)
@@ -153,10 +167,10 @@ def authority(tmp_path, monkeypatch):
     bundle = tmp_path / "ca.pem"
     made.cert_pem.write_to_path(bundle)
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    transport._adapter_of.cache_clear()
+    transport._adapters.clear()
     yield made
     transport.guarded_adapter(bounded=True).close()
-    transport._adapter_of.cache_clear()
+    transport._adapters.clear()
 
 
 def tls_server(certificate: trustme.LeafCert) -> ScriptedServer:
