@@ -3,6 +3,7 @@ from django.core import checks
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts import checks as own
+from oauth_accounts import signals, workers
 
 
 class OAuthAccountsConfig(AppConfig):
@@ -11,6 +12,7 @@ class OAuthAccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        signals.account_revoked.connect(workers.deliver_revocations)
         for check in (
             own.check_keys,
             own.check_hkdf,

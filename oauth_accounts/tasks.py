@@ -12,9 +12,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from django.dispatch import receiver
-
-from oauth_accounts import connect, outbox, schedule, signals, sweep
+from oauth_accounts import connect, outbox, schedule, sweep
 from oauth_accounts.beat import BEAT_SCHEDULE
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import ConnectedAccount, purge_unread_answers
@@ -151,9 +149,3 @@ def _connection() -> Any:
     return current_app.connection_for_write(
         connect_timeout=BROKER_SECONDS, transport_options=BROKER_TIMEOUTS[driver]
     )
-
-
-@receiver(signals.account_revoked)
-def deliver_after_revocation(sender: Any, **kwargs: Any) -> None:
-    """Revoke at the provider soon after the account was stopped here."""
-    enqueue(deliver_revocations)

@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from oauth_accounts import clock, reasons, tasks
+from oauth_accounts import clock, reasons, workers
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import ConnectedAccount
 
@@ -120,7 +120,7 @@ def _refresh_later(
         "%(number)d active accounts are due for a refresh in the background.",
         number,
     ) % {"number": number}
-    if not tasks.enqueue(tasks.refresh_due_accounts):
+    if not workers.tell("refresh_due_accounts"):
         text += " " + gettext(
             "No worker was told: the next run of Celery beat or of "
             "“manage.py oauth_accounts refresh” does it."

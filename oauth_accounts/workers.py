@@ -1,0 +1,28 @@
+"""
+Tell the workers that there is work, without loading Celery to find out if there are any.
+
+A process that can reach them has imported Celery already, where the project makes its app.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+
+def tell(name: str) -> bool:
+    """
+    Send one of the tasks that take no arguments; return whether the broker took it.
+
+    name: of the function in `tasks`.
+    """
+    if "celery" not in sys.modules:
+        return False
+    tasks = import_module("oauth_accounts.tasks")
+    return bool(tasks.enqueue(getattr(tasks, name)))
+
+
+def deliver_revocations(sender: Any, **kwargs: Any) -> None:
+    """Have revoked what an account left in the outbox, soon after it was stopped here."""
+    tell("deliver_revocations")

@@ -1,0 +1,76 @@
+"""What a process that serves pages loads at its start, and how it tells the workers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from celery import Celery, current_app
+from celery._state import _set_current_app
+
+from oauth_accounts import workers
+from oauth_accounts.testing.factories import ConnectedAccountFactory
+
+# With the admin, which imports every room that pages of this app use.
+SETUP = """
+import sys, django
+django.setup()
+from django.contrib import admin
+from oauth_accounts.models import ConnectedAccount
+assert ConnectedAccount in admin.site._registry
+late = ("celery", "kombu", "oauth_accounts.tasks", "oauth_accounts.testing")
+print([name for name in late if name in sys.modules])
+"""
+# As a project does: its app is made before or after the setup, and tasks are named nowhere.
+REVOKE = """
+import sys, django
+django.setup()
+from celery import Celery
+app = Celery("site", broker="memory://")
+from oauth_accounts.models import ConnectedAccount
+ConnectedAccount.objects.get().revoke()
+with app.connection_for_read() as connection:
+    message = app.amqp.queues["celery"](connection).get(no_ack=True)
+print(message.headers["task"])
+"""
+
+
+def run(code, environment):
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_setup_loads_no_celery(child_environment):
+    assert run(SETUP, child_environment) == "[]"
+
+
+def test_a_revocation_is_sent_where_nobody_has_imported_the_tasks(
+    child_environment, account_with_tokens
+):
+    sent = run(REVOKE, child_environment)
+    assert sent == "oauth_accounts.tasks.deliver_revocations"
+
+
+@pytest.fixture
+def account_with_tokens(transactional_db):
+    return ConnectedAccountFactory(access_token="at", refresh_token="rt")
+
+
+def test_a_project_without_celery_tells_nobody(monkeypatch):
+    monkeypatch.delitem(sys.modules, "celery")
+    assert workers.tell("refresh_due_accounts") is False
+
+
+def test_a_broker_that_takes_it(transactional_db):
+    before = current_app._get_current_object()
+    app = Celery("site", broker="memory://")
+    app.set_current()
+    try:
+        assert workers.tell("refresh_due_accounts") is True
+    finally:
+        app.close()
+        _set_current_app(before)
