@@ -27,7 +27,7 @@ DEMO_EXTRAS := demo$(if $(filter postgres%,$(DATABASE_URL)),$(comma)postgres)$(s
   )$(if $(filter redis%,$(CELERY_BROKER_URL)),$(comma)redis)
 DEMO_ENV := $(VENV)/.installed-$(subst $(comma),-,$(DEMO_EXTRAS))
 
-.PHONY: help demo serve test test-sqlite test-postgres test-mariadb check lint format \
+.PHONY: help demo serve bench test test-sqlite test-postgres test-mariadb check lint format \
 	types contracts migrations docs changelog spelling clean
 .DEFAULT_GOAL := help
 
@@ -36,6 +36,7 @@ help:
 	@echo "make serve   leave the same site running"
 	@echo "make test    run the suite"
 	@echo "make check   everything CI asks for, the suite included (SUITE=no: without)"
+	@echo "make bench   measure it beside other libraries (PostgreSQL and Redis must run)"
 	@echo "make docs    build the documentation into docs/_build/html"
 
 # ---- environments -------------------------------------------------------------------
@@ -51,6 +52,7 @@ $(BIN)/python:
 $(DEMO_ENV): EXTRAS := $(DEMO_EXTRAS)
 $(VENV)/.installed-test: EXTRAS := test
 $(VENV)/.installed-services: EXTRAS := test,postgres,mysql,redis
+$(VENV)/.installed-bench: EXTRAS := bench
 $(VENV)/.installed-check: EXTRAS := test,docs,dev
 $(VENV)/.installed-docs: EXTRAS := docs
 
@@ -66,6 +68,14 @@ demo: $(DEMO_ENV)
 
 serve: $(DEMO_ENV)
 	@$(BIN)/python -m example_project.serve
+
+# ---- the figures --------------------------------------------------------------------
+
+# More options, such as BENCH="--quick --only flows".
+BENCH ?= --json benchmarks/results.json --docs
+
+bench: $(VENV)/.installed-bench
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 # ---- the suite ----------------------------------------------------------------------
 

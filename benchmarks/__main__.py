@@ -2,6 +2,7 @@
 Measure everything and print it beside the budget: `make bench`.
 
     python -m benchmarks [--quick] [--only NAME ...] [--json FILE] [--docs]
+    python -m benchmarks --from FILE --docs      # nothing is measured
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import os
 import sys
 from contextlib import ExitStack
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,40 +20,52 @@ import django
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import services
+from benchmarks import machine, plot, report, services
 from benchmarks.bench import Bench
 from benchmarks.children import Stub, enter
+from example_project import processes
 
-LINES = (
-    "throughput",
-    "flows",
-    "fresh",
-    "claim",
-    "memory",
-    "herd",
-    "imports",
-    "adminlist",
-    "growth",
-)
+LINES = ("throughput", "flows", "fresh", "growth", "herd", "imports")
 
 
 def main() -> int:
     options = parse()
     console = Console()
+    processes.heed_signals()
     try:
-        versions = services.require()
+        content = report.load(options.source) if options.source else run(options)
     except services.ServiceMissing as missing:
         print(missing, file=sys.stderr)
         return 2
-    try:
-        with ExitStack() as stack:
-            bench = prepare(stack, options, console)
-            measure(bench, options.only or LINES)
-            report(bench, versions, options)
     except KeyboardInterrupt:
         print("\nInterrupted; everything that was started is gone.", file=sys.stderr)
         return 130
+    found = report.Report(content)
+    report.show(found, console)
+    if options.json:
+        report.save(options.json, content)
+    if options.docs:
+        plot.draw(found.figures)
+        report.write_docs(found)
     return 0
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure; return everything that is known afterwards."""
+    servers = services.require()
+    with ExitStack() as stack:
+        bench = prepare(stack, options, Console(stderr=True))
+        measure(bench, options.only or LINES)
+    kept: dict[str, Any] = {}
+    if options.only and options.json and options.json.exists():
+        # A line that is measured again leaves the others as they were.
+        kept = report.load(options.json)["figures"]
+    figures = {name: asdict(figure) for name, figure in bench.figures.items()}
+    return {
+        "machine": machine.describe(servers),
+        "quick": options.quick,
+        "figures": {**kept, **figures},
+    }
 
 
 def parse() -> argparse.Namespace:
@@ -61,6 +75,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument(
         "--docs", action="store_true", help="update docs/performance.md"
+    )
+    parser.add_argument(
+        "--from", dest="source", type=Path, help="show the figures of this file"
     )
     race = parser.add_argument_group("throughput")
     race.add_argument("--contestants", default="", metavar="PREFIX")
@@ -97,11 +114,6 @@ def prepare(stack: ExitStack, options: Any, console: Console) -> Bench:
 def measure(bench: Bench, names: Any) -> None:
     for name in names:
         import_module(f"benchmarks.lines.{name}").run(bench)
-
-
-def report(bench: Bench, versions: dict[str, str], options: Any) -> None:
-    for name, figure in bench.figures.items():
-        print(f"{name:50} {figure.value:12.2f} {figure.unit}")
 
 
 if __name__ == "__main__":

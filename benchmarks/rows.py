@@ -8,14 +8,22 @@ from typing import Any
 
 from django.db import connection
 
-from benchmarks.stub import first_refresh_token
+from benchmarks.stub import PADDING, first_refresh_token
 from oauth_accounts import clock
-from oauth_accounts.fields import Secret, seal
+from oauth_accounts.fields import seal
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.testing.accounts import give_tokens
 
 TABLE = ConnectedAccount._meta.db_table
 HOUR = 3600
+AS_NEW: dict[str, Any] = {
+    "status": "active",
+    "status_reason": "",
+    "lease": None,
+    "lease_until": None,
+    "attempt_started_at": None,
+    "failure_count": 0,
+}
 
 
 def make_provider(url: str, slug: str = "stub") -> Provider:
@@ -42,21 +50,28 @@ def point(provider: Provider, url: str, latency_ms: int) -> None:
 
 
 def add_accounts(provider: Provider, count: int) -> None:
-    """Insert copies of one account; none is due, and only the first one's tokens open."""
-    template = _template(provider)
+    """Insert an account and copies of it; none is due, only the first's tokens open."""
+    _template(provider)
+    copy_accounts(1, count - 1)
+
+
+def copy_accounts(have: int, count: int) -> None:
+    """Insert more copies. have: how many there are."""
     columns = [f.column for f in ConnectedAccount._meta.concrete_fields]
     own = {
         "id": "gen_random_uuid()",
-        "uid": "'subject-' || n",
+        "uid": "'subject-' || lpad(n::text, 9, '0')",
         "identity_key": "md5(random()::text || n) || md5(n::text)",
+        # Spread over the life of a token, as those of many users are.
+        "refresh_due_at": "now() + interval '1 day' + random() * interval '1 hour'",
     }
     quoted = ", ".join(f'"{column}"' for column in columns)
     values = ", ".join(own.get(column, f't."{column}"') for column in columns)
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {TABLE} ({quoted}) SELECT {values} FROM {TABLE} t, "  # noqa: S608
-            "generate_series(1, %s) n WHERE t.id = %s",
-            [count - 1, template.pk],
+            "generate_series(%s, %s) n WHERE t.uid = 'template'",
+            [have, have + count - 1],
         )
 
 
@@ -95,32 +110,33 @@ def seal_tokens(provider: Provider, keys: Sequence[Any], start: int = 0) -> None
 
 
 def make_due(provider: Provider, count: int | None) -> None:
-    """Let so many accounts be due, all of them with None, and nothing else."""
+    """Let so many accounts be due, none of them with None, and nothing else."""
     rows = ConnectedAccount.objects.filter(provider=provider)
-    values: dict[str, Any] = {
-        "status": "active",
-        "status_reason": "",
-        "lease": None,
-        "lease_until": None,
-        "attempt_started_at": None,
-        "failure_count": 0,
-    }
     now = clock.utcnow()
-    late = now + timedelta(days=1)
-    rows.filter(refresh_due_at__lt=late).update(refresh_due_at=late)
+    soon, late = now + timedelta(hours=12), now + timedelta(days=1)
+    rows.filter(refresh_due_at__lt=soon).update(refresh_due_at=late, **AS_NEW)
     if count is not None:
         keys = rows.order_by("uid").values("pk")[:count]
-        rows = ConnectedAccount.objects.filter(pk__in=keys)
-    rows.update(**values, refresh_due_at=now - timedelta(minutes=1))
+        chosen = ConnectedAccount.objects.filter(pk__in=keys)
+        chosen.update(**AS_NEW, refresh_due_at=now - timedelta(minutes=1))
+
+
+def make_all_due(first: Sequence[Any]) -> None:
+    """Let all accounts be due. first: keys of those that are due longest."""
+    now = clock.utcnow()
+    rows = ConnectedAccount.objects.all()
+    rows.update(**AS_NEW, refresh_due_at=now - timedelta(minutes=1))
+    tidy()
+    rows.filter(pk__in=first).update(refresh_due_at=now - timedelta(hours=1))
 
 
 def keys_of(provider: Provider, count: int) -> list[Any]:
-    """Return the keys of the accounts that `make_due` takes first."""
+    """Return the keys of the accounts that `make_due` takes."""
     rows = ConnectedAccount.objects.filter(provider=provider)
     return list(rows.order_by("uid").values_list("pk", flat=True)[:count])
 
 
-def _template(provider: Provider) -> ConnectedAccount:
+def _template(provider: Provider) -> None:
     account = ConnectedAccount(
         provider=provider,
         uid="template",
@@ -129,11 +145,10 @@ def _template(provider: Provider) -> ConnectedAccount:
     )
     give_tokens(
         account,
-        access_token=Secret(first_refresh_token("template")).get_value(),
+        access_token=f"a.template.{PADDING}",
         refresh_token=first_refresh_token("template"),
         expires_in=HOUR,
         scopes=["read", "write"],
     )
     account.refresh_due_at = clock.utcnow() + timedelta(days=1)
     account.save(force_insert=True)
-    return account

@@ -2,12 +2,14 @@
 Django settings of every process of a run.
 
 BENCH_RUN: name of the database. BENCH_STUB_URL: where the stub server listens.
+BENCH_POOL: connections a process shares between its threads; 0 for one each.
 BENCH_PEER: which library's apps are installed; "all" where tables are made.
 """
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -22,7 +24,7 @@ os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
 DEBUG = True
 BaseDatabaseWrapper.queries_logged = False
 
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": services.run_name(),
@@ -33,6 +35,11 @@ DATABASES = {
         "CONN_MAX_AGE": int(os.environ.get("BENCH_CONN_MAX_AGE", "600")),
     }
 }
+if POOL := int(os.environ.get("BENCH_POOL", "0")):
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": POOL, "timeout": 60}
+    }
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
 SECRET_KEY = "benchmarks-only-signing-key-that-is-not-used-for-tokens-51c0"
 FERNET_KEYS = ["benchmarks-only-sealing-key-made-up-for-this-suite-0b8e2d"]
 ALLOWED_HOSTS = ["testserver", "localhost"]

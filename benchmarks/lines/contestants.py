@@ -10,13 +10,10 @@ from django.db.models import Q
 from benchmarks import cpu, database, rows
 from benchmarks.bench import Bench
 from benchmarks.children import Child
+from benchmarks.race import CONCURRENCY, PROCESSES
 from benchmarks.stub import PADDING, first_refresh_token
 from oauth_accounts.models import ConnectedAccount, Provider
 
-PROCESSES = 2
-# Calls at a time in each process, by latency: above rate x latency, far below the
-# connections a pool keeps.
-CONCURRENCY = {0: 16, 50: 64, 200: 128}
 WORKER = ("-m", "celery", "-A", "benchmarks.worker", "worker", "--loglevel", "WARNING")
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 

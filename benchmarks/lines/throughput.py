@@ -12,7 +12,6 @@ from functools import partial
 from benchmarks import cpu, database, rows
 from benchmarks.bench import Bench
 from benchmarks.lines.contestants import (
-    PROCESSES,
     Contestant,
     LoopContestant,
     OursContestant,
@@ -20,6 +19,7 @@ from benchmarks.lines.contestants import (
     TaskContestant,
 )
 from benchmarks.peers.models import HandWrittenToken
+from benchmarks.race import PROCESSES
 from oauth_accounts.models import ConnectedAccount, Provider
 
 # How many accounts a contestant is given at first, to learn how fast it is.
