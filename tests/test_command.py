@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
+import uuid
 from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from oauth_accounts import clock
 from oauth_accounts.fields import Secret
+from oauth_accounts.management import status
 from oauth_accounts.models import (
     ConnectedAccount,
     Provider,
@@ -28,12 +33,16 @@ class TestStatus:
         said = run("status")
 
         assert "No providers yet." in said
-        assert "0 accounts are due, 0 revocations wait." in said
+        assert said.splitlines()[1:] == [
+            "0 accounts are due, 0 of them for more than 5 minutes.",
+            "0 revocations wait.",
+            "Paused providers: none.",
+        ]
 
     def test_providers_and_what_lives_there(self, db):
         one = ProviderFactory(slug="one", name="A")
         ConnectedAccountFactory(provider=one)
-        ConnectedAccountFactory(provider=one, expired=True)
+        late = ConnectedAccountFactory(provider=one, expired=True)
         lost = ConnectedAccountFactory(provider=one)
         ConnectedAccount.objects.filter(pk=lost.pk).update(
             status="needs_reauth", status_reason="rotation_lost", refresh_due_at=None
@@ -44,18 +53,72 @@ class TestStatus:
         ProviderFactory(
             slug="four", name="D", paused_until=until, pause_reason="rate_limited"
         )
+        past = clock.utcnow() - timedelta(hours=1)
+        ProviderFactory(
+            slug="five", name="E", paused_until=past, pause_reason="server_error"
+        )
         ConnectedAccountFactory(provider=one).revoke()
 
+        since = f"the oldest since {late.refresh_due_at:%Y-%m-%d %H:%M} UTC"
         assert run("status").splitlines() == [
+            f"1 accounts are due, 1 of them for more than 5 minutes, {since}.",
+            "1 revocations wait.",
+            "Paused providers: four.",
             "one: enabled",
+            "         1 due",
             "         2 active",
             "         1 needs_reauth (rotation_lost)",
             "         1 revoked (by_owner)",
             "two: disabled",
             "three: incomplete, lacks client_id, token_endpoint",
             f"four: paused (rate_limited) until {until:%H:%M} UTC",
-            "1 accounts are due, 1 revocations wait.",
+            "five: tried again after a pause (server_error)",
         ]
+
+    def test_what_is_due_and_what_is_late(self, db):
+        now = clock.utcnow()
+        one = ProviderFactory(slug="one", name="A")
+        for minutes in (-60, 1, 4, 6, 90):
+            due_at(one, now - timedelta(minutes=minutes))
+        held = due_at(one, now - timedelta(minutes=30))
+        ConnectedAccount.objects.filter(pk=held.pk).update(
+            lease=uuid.uuid4(), lease_until=now + timedelta(minutes=1)
+        )
+        due_at(ProviderFactory(slug="two", name="B"), now - timedelta(minutes=10))
+
+        said = run("status").splitlines()
+
+        assert said[0] == (
+            "5 accounts are due, 3 of them for more than 5 minutes, "
+            f"the oldest since {now - timedelta(minutes=90):%Y-%m-%d %H:%M} UTC."
+        )
+        assert said[3:5] == ["one: enabled", "         4 due"]
+        assert said[-3:-1] == ["two: enabled", "         1 due"]
+
+    @pytest.mark.postgres
+    def test_the_queue_is_read_from_the_index(self, db):
+        provider = ProviderFactory()
+        fresh = ConnectedAccountFactory.build_batch(1000, provider=provider)
+        ConnectedAccount.objects.bulk_create(fresh)
+        with CaptureQueriesContext(connection) as queries:
+            status._queue(provider)
+            status._summary([], [])
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            plans = []
+            for query in queries:
+                cursor.execute(f"EXPLAIN {query['sql']}")
+                plans.append("\n".join(row[0] for row in cursor.fetchall()))
+
+        assert "oauth_accounts_account_due" in plans[0]
+        assert "oauth_accounts_revocation_due" in plans[1]
+
+
+def due_at(provider, moment):
+    account = ConnectedAccountFactory(provider=provider)
+    ConnectedAccount.objects.filter(pk=account.pk).update(refresh_due_at=moment)
+    return account
 
 
 ADD = [
@@ -216,3 +279,64 @@ class TestHelp:
     def test_an_unknown_action(self):
         with pytest.raises(CommandError, match="invalid choice: 'rotate'"):
             run("rotate")
+
+
+class TestDjangosOptions:
+    """They are understood before the name of an action and after it."""
+
+    def test_after_it(self, db):
+        said = run("refresh", "-v", "0", "--no-color", "--skip-checks")
+
+        assert said == ""
+
+    @pytest.mark.parametrize("before", [("--verbosity=0",), ("-v", "0")])
+    def test_before_it(self, db, before):
+        assert run(*before, "refresh") == ""
+
+    def test_as_a_word_of_call_command(self, db):
+        assert run("refresh", verbosity=0) == ""
+        assert "0 refreshed" in run("refresh")
+
+    def test_both(self, db):
+        assert run("-v", "2", "refresh", "-v", "0") == ""
+
+    @pytest.mark.parametrize("action", ["refresh", "status", "sync-providers"])
+    def test_settings(self, child_environment, action):
+        result = subprocess.run(
+            [
+                *(sys.executable, "-m", "django", "oauth_accounts", action),
+                *("-v", "2", "--settings", "tests.settings", "--traceback"),
+            ],
+            env={**child_environment, "DJANGO_SETTINGS_MODULE": "tests.nowhere"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+        assert result.returncode == 0, result.stderr
+        assert result.stdout
+
+    def test_a_traceback_when_asked_for(self, child_environment):
+        words = [sys.executable, "-m", "django", "oauth_accounts", "refresh"]
+        results = [
+            subprocess.run(
+                [*words, "--provider=nope", *more],
+                env=child_environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            for more in ([], ["--traceback"])
+        ]
+
+        assert ["Traceback" in result.stderr for result in results] == [False, True]
+        assert results[0].stderr.startswith("CommandError: There is no provider")
+
+    def test_help_names_ours_first(self, capsys):
+        with pytest.raises(SystemExit):
+            run("refresh", "--help")
+
+        said = capsys.readouterr().out
+        assert said.index("--workers") < said.index("--settings")

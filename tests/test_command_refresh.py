@@ -154,10 +154,25 @@ class TestRefresh:
 class TestProgress:
     def test_more_than_was_expected(self):
         terminal = Terminal()
-        with Progress(Styled(terminal), "Working", total=1) as bar:
+        with Progress(Styled(terminal), "Working", count=lambda: 1) as bar:
             bar.show(3)
 
         assert "3/3" in terminal.getvalue()
+
+    def test_it_is_not_drawn_for_every_unit(self):
+        terminal = Terminal()
+        with Progress(Styled(terminal), "Working", count=lambda: 2000) as bar:
+            for done in range(2000):
+                bar.show(done + 1)
+
+        drawn = terminal.getvalue().split("\r")[1:]
+        assert drawn[0] == f"Working [{'.' * 30}] 1/2000"
+        assert drawn[-1] == f"Working [{'#' * 30}] 2000/2000\n"
+        assert len(drawn) < 100
+
+    def test_nothing_is_counted_for_a_pipe(self):
+        with Progress(io.StringIO(), "Working", count=lambda: 1 / 0) as bar:
+            bar.show(1)
 
 
 class Styled:

@@ -16,6 +16,7 @@ from django.dispatch import Signal
 from oauth_accounts import callback, exceptions, pages, reasons, signals, tasks, urls
 from oauth_accounts.beat import BEAT_SCHEDULE
 from oauth_accounts.conf import Settings
+from oauth_accounts.management.arguments import django_options
 from oauth_accounts.management.commands.oauth_accounts import Command
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.models.sync import NOT_CONFIGURABLE, sync_providers
@@ -146,10 +147,11 @@ class TestCommands:
     def test_every_option_is_documented(
         self, docs: Path, commands: dict[str, argparse.ArgumentParser]
     ) -> None:
+        common = set(django_options()._option_string_actions) | {"-h", "--help"}
         for name, parser in commands.items():
             options = {o for action in parser._actions for o in action.option_strings}
             section = markdown.section(docs / "commands.md", name)
-            assert set(markdown.first_column(section)) == options - {"-h", "--help"}
+            assert set(markdown.first_column(section)) == options - common
 
 
 class TestProviders:

@@ -1,0 +1,110 @@
+"""One pass over everything that is due: tokens, revocations, attempts that are over."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.management import CommandError
+
+from oauth_accounts import connect, outbox, sweep
+from oauth_accounts.management.progress import Progress
+from oauth_accounts.management.stopping import StopSignals
+from oauth_accounts.models import Provider, purge_unread_answers
+
+# Revocations may wait, tokens may not: where a pass is bounded, no longer than this.
+REVOKE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """What one pass is asked to do."""
+
+    provider: str | None = None
+    """Slug of the only one to refresh at."""
+
+    workers: int = sweep.CONCURRENCY
+    """Refreshes at a time."""
+
+    limit: int | None = None
+    """Accounts at most."""
+
+    max_seconds: float | None = None
+    """Claim no account after that."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What one pass did."""
+
+    swept: sweep.Result
+    revoked: int
+    more: bool
+    """Time was up; something may be left."""
+
+    def __bool__(self) -> bool:
+        return bool(self.swept.done or self.revoked)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.swept.refreshed} refreshed, {self.swept.failed} failed, "
+            f"{self.swept.skipped} skipped, {self.revoked} revocations tried."
+        )
+
+
+def run_pass(work: Work, stream: Any, stop: StopSignals) -> Done:
+    """
+    Do what is due now.
+
+    stream: for progress bars. Raises CommandError for an unknown provider, and Stopped.
+    """
+    require_provider(work.provider)
+    limit, provider = work.limit, work.provider
+    started = time.monotonic()
+
+    def count_due() -> int:
+        due = sweep.count_due(provider)
+        return min(due, limit or due)
+
+    with Progress(stream, "Refreshing", count=count_due) as bar:
+        swept = sweep.run(
+            limit=limit,
+            provider=provider,
+            concurrency=work.workers,
+            max_seconds=work.max_seconds,
+            progress=bar.show,
+        )
+    stop.check()
+    seconds = math.inf if work.max_seconds is None else work.max_seconds
+    more = time.monotonic() - started >= seconds
+    revoked, in_time = _revoke(
+        seconds if math.isinf(seconds) else min(seconds, REVOKE_SECONDS), stream, stop
+    )
+    connect.purge_attempts()
+    purge_unread_answers()
+    return Done(swept=swept, revoked=revoked, more=more or not in_time)
+
+
+def _revoke(seconds: float, stream: Any, stop: StopSignals) -> tuple[int, bool]:
+    deadline = time.monotonic() + seconds
+    done = 0
+    with Progress(stream, "Revoking", count=outbox.count_due) as bar:
+        while time.monotonic() < deadline:
+            # An answer that is not noted is asked for once more, and the row is leased
+            # for a minute: better to wait for it.
+            with stop.held():
+                if not outbox.deliver_due(limit=1):
+                    return done, True
+            done += 1
+            bar.show(done)
+    return done, False
+
+
+def require_provider(slug: str | None) -> None:
+    """Raise CommandError when there is no provider of that slug."""
+    if slug is None or Provider.objects.filter(slug=slug).exists():
+        return
+    known = ", ".join(Provider.objects.values_list("slug", flat=True)) or "none"
+    raise CommandError(f"There is no provider {slug!r}. Known are: {known}.")
