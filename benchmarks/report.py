@@ -74,9 +74,9 @@ class Report:
         return f"{rate:,.0f}" + (f" ({rate / naive:.1f} x)" if naive else "")
 
     def _cpu(self) -> Rows:
-        whats = ("app_cpu", "database_cpu", "machine_cpu")
+        names = ("app_cpu", "database_cpu", "machine_cpu")
         return [
-            (title, *(f"{self.figures[f'throughput/{name}/0/{w}']:.2f}" for w in whats))
+            (title, *(f"{self.figures[f'throughput/{name}/0/{w}']:.2f}" for w in names))
             for name, title in TITLES.items()
             if f"throughput/{name}/0/app_cpu" in self.figures
         ]
