@@ -31,6 +31,12 @@ ACCOUNT: dict[str, StrPromise] = {
     "at_provider": _("Access was ended at the service."),
 }
 
+# Why something happened to a provider, besides the codes of its answers.
+PROVIDER: dict[str, StrPromise] = {
+    "answered": _("The service answered as it should."),
+    "secret_changed": _("Its secret or an address was changed."),
+}
+
 # Why a token could not be had, for administrators.
 TOKEN: dict[str, StrPromise] = {
     "account_deleted": _("The account was deleted meanwhile."),
@@ -129,7 +135,7 @@ AUTHORIZATION_FALLBACK = _(
 
 def describe_account(code: str) -> str:
     """Return what a status reason or an error code of an account means."""
-    return str(ACCOUNT.get(code) or TOKEN.get(code) or code)
+    return str(ACCOUNT.get(code) or TOKEN.get(code) or PROVIDER.get(code) or code)
 
 
 def describe_error(error: Exception, code: str) -> str:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.decorators import method_decorator
-from django.utils.formats import localize
 from django.utils.html import format_html
-from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from oauth_accounts import connect, reasons
+from oauth_accounts import connect
+from oauth_accounts.admin import breaker
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.forms import SECRET_FIELDS, ProviderForm
 from oauth_accounts.models import Provider
@@ -81,6 +81,9 @@ class ProviderAdmin(_ModelAdmin):
             (title, {"fields": _shown(names, obj, writable)})
             for title, names in self.fields_of_page.items()
         ]
+        if obj is not None:
+            resume = ("resume",) if self._is_resumable(request, obj) else ()
+            fieldsets.insert(1, (_("Calls"), {"fields": ("calls", *resume)}))
         if obj is not None and obj.source == Provider.Source.SETTINGS:
             fieldsets[0][1]["description"] = _(
                 "This provider is kept in the setting OAUTH_ACCOUNTS_PROVIDERS. Change "
@@ -91,7 +94,8 @@ class ProviderAdmin(_ModelAdmin):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Provider | None = None
     ) -> Any:
-        always = ("state", "callback", *(f"{name}_hint" for name in SECRET_FIELDS))
+        hints = (f"{name}_hint" for name in SECRET_FIELDS)
+        always = ("state", "callback", "calls", "resume", *hints)
         if obj is None:
             return always
         # Part of the redirect URI that is registered at the provider.
@@ -127,14 +131,15 @@ class ProviderAdmin(_ModelAdmin):
         if names := missing_configuration(provider):
             labels = ", ".join(_label(name) for name in names)
             return gettext("Incomplete; enter: %(names)s") % {"names": labels}
-        if provider.is_paused():
-            until = localize(localtime(provider.paused_until))
-            reason = reasons.describe_account(provider.pause_reason)
-            return gettext("Paused until %(time)s: %(reason)s") % {
-                "time": until,
-                "reason": reason,
-            }
-        return gettext("Ready")
+        return breaker.summary(provider) or gettext("Ready")
+
+    @admin.display(description=_("circuit breaker"))
+    def calls(self, provider: Provider) -> str:
+        return breaker.description(provider)
+
+    @admin.display(description=_("after a repair"))
+    def resume(self, provider: Provider) -> str:
+        return breaker.link(self, provider)
 
     @admin.display(description=_("redirect URI"))
     def callback(self, provider: Provider) -> str:
@@ -163,6 +168,13 @@ class ProviderAdmin(_ModelAdmin):
 
     # Who may change what
 
+    def may_resume(self, request: HttpRequest) -> bool:
+        """Say whether the user may end a pause, also of a provider of the settings."""
+        return super().has_change_permission(request)
+
+    def _is_resumable(self, request: HttpRequest, obj: Provider) -> bool:
+        return bool(obj.pause_reason) and self.may_resume(request)
+
     def _is_writable(self, request: HttpRequest, obj: Provider | None) -> bool:
         if obj is None:
             return self.has_add_permission(request)
@@ -186,6 +198,15 @@ class ProviderAdmin(_ModelAdmin):
     def changeform_view(self, *args: Any, **kwargs: Any) -> Any:
         return super().changeform_view(*args, **kwargs)
 
+    def get_urls(self) -> Any:
+        resume = path(
+            "<path:object_id>/resume/",
+            self.admin_site.admin_view(partial(breaker.resume_view, modeladmin=self)),
+            name="oauth_accounts_provider_resume",
+        )
+        # Before Django's own, which take any path for the key of a provider.
+        return [resume, *super().get_urls()]
+
     def save_model(
         self, request: HttpRequest, obj: Provider, form: Any, change: bool
     ) -> None:
@@ -199,7 +220,7 @@ class ProviderAdmin(_ModelAdmin):
                 kind="secret_changed", reason="endpoints_changed", actor=actor
             )
         if secrets or form.changed_endpoints or "client_id" in form.changed_data:
-            obj.resume()
+            obj.resume(actor, reason="secret_changed")
         moved = {"issuer", "token_endpoint"}.intersection(form.changed_data)
         if change and moved and (count := obj.accounts.count()):
             text = ngettext(

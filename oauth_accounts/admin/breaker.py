@@ -1,0 +1,112 @@
+"""The circuit breaker on a provider's page: what it does now, and the way to close it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.formats import localize
+from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods
+
+from oauth_accounts import reasons
+from oauth_accounts.models import Provider
+
+TITLE = _("Resume calls")
+
+
+def summary(provider: Provider) -> str:
+    """Say in one line what stops calls to a provider; "" for nothing."""
+    if not provider.pause_reason:
+        return ""
+    reason = reasons.describe_account(provider.pause_reason)
+    if provider.is_paused():
+        time = localize(localtime(provider.paused_until))
+        return gettext("Paused until %(time)s: %(reason)s") % {
+            "time": time,
+            "reason": reason,
+        }
+    return gettext("One call at a time, after a pause: %(reason)s") % {"reason": reason}
+
+
+def description(provider: Provider) -> str:
+    """Say in sentences what the breaker does now and what comes next."""
+    if not provider.pause_reason:
+        return gettext("Closed: calls are made.")
+    return format_html_join(
+        "", "<p>{}</p>", ((line,) for line in _lines(provider) if line)
+    )
+
+
+def _lines(provider: Provider) -> list[str]:
+    if provider.is_paused():
+        next_step = gettext(
+            "No call is made until then. After that, one call decides how it goes on."
+        )
+    else:
+        next_step = gettext(
+            "One caller at a time may try. If that succeeds, all calls are made again; "
+            "if not, the next pause is longer."
+        )
+    count = ngettext(
+        "%(count)d pause without a success since.",
+        "%(count)d pauses in a row without a success between.",
+        provider.pause_count,
+    )
+    return [summary(provider), next_step, count % {"count": provider.pause_count}]
+
+
+def link(modeladmin: Any, provider: Provider) -> str:
+    """Return a link to the question whether to resume."""
+    name = "admin:oauth_accounts_provider_resume"
+    address = reverse(name, args=[provider.pk], current_app=modeladmin.admin_site.name)
+    return format_html('<a class="button" href="{}">{}</a>', address, TITLE)
+
+
+@require_http_methods(["GET", "POST"])
+def resume_view(request: HttpRequest, modeladmin: Any, object_id: str) -> HttpResponse:
+    """Ask, and on POST close the circuit breaker in the name of the user."""
+    provider = modeladmin.get_object(request, unquote(object_id))
+    if provider is None:
+        raise Http404
+    if not modeladmin.may_resume(request):
+        raise PermissionDenied
+    if request.method == "POST":
+        return _resume(request, modeladmin, provider)
+    context = {
+        **modeladmin.admin_site.each_context(request),
+        "title": TITLE,
+        "opts": modeladmin.opts,
+        "provider": provider,
+        "state": description(provider),
+        "is_closed": not provider.pause_reason,
+    }
+    request.current_app = modeladmin.admin_site.name
+    return TemplateResponse(request, "oauth_accounts/admin/resume.html", context)
+
+
+def _resume(
+    request: HttpRequest, modeladmin: Any, provider: Provider
+) -> HttpResponseRedirect:
+    if provider.resume(request.user):
+        text = gettext("Calls to %(name)s are made again.")
+        level = messages.SUCCESS
+    else:
+        text = gettext("Calls to %(name)s were not paused any more.")
+        level = messages.INFO
+    modeladmin.message_user(request, text % {"name": provider}, level)
+    return HttpResponseRedirect(
+        reverse(
+            "admin:oauth_accounts_provider_change",
+            args=[provider.pk],
+            current_app=modeladmin.admin_site.name,
+        )
+    )
