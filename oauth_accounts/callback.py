@@ -50,6 +50,13 @@ DENIALS = frozenset(
 )
 FRONT_CHANNEL_TOKENS = frozenset({"access_token", "id_token", "refresh_token"})
 
+# Whether the attempt's owner has accounts at its provider; built once, it is not cheap.
+_OWNER_IS_KNOWN = Exists(
+    ConnectedAccount.objects.filter(
+        owner=OuterRef("owner"), provider=OuterRef("provider")
+    )
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parameters:
@@ -139,17 +146,9 @@ def burn(state: Secret | None) -> AuthorizationAttempt:
         raise AuthorizationError("in_transaction") from None
     if not burned:
         raise InvalidState("state_unknown_or_used")
-    known = Exists(_accounts_of_owner())
-    attempt = rows.select_related("provider").annotate(known=known).get()
+    attempt = rows.select_related("provider").annotate(known=_OWNER_IS_KNOWN).get()
     attempt.owner_is_known = attempt.known
     return attempt
-
-
-def _accounts_of_owner() -> Any:
-    """Return the accounts that the attempt's owner has at its provider."""
-    return ConnectedAccount.objects.filter(
-        owner=OuterRef("owner"), provider=OuterRef("provider")
-    )
 
 
 def check(

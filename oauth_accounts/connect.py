@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import DatabaseError, IntegrityError, router, transaction
-from django.db.models import Count, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -39,6 +39,15 @@ if TYPE_CHECKING:
 
 # Attempts that one browser may have open; the oldest give way.
 MAX_OPEN_ATTEMPTS = 10
+
+# As text: composing it anew for each click takes longer than running it.
+_PROVIDER = """
+    SELECT provider.*, (
+        SELECT COUNT(*) FROM oauth_accounts_authorizationattempt
+        WHERE browser_hash = %s AND consumed_at IS NULL
+    ) AS open_attempts
+    FROM oauth_accounts_provider provider WHERE slug = %s
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,16 +131,8 @@ def find_provider(slug: str, browser: str | None) -> Provider | None:
 
     slug: in the path. browser: value of the cookie, when there is one.
     """
-    providers = Provider.objects.filter(slug=slug)
-    if browser is None:
-        return providers.first()
-    attempts = _open_attempts(callback.hash_value(browser)).order_by()
-    counted = attempts.values("browser_hash").values(count=Count("pk"))
-    row: Any = providers.annotate(count=Subquery(counted)).first()
-    if row is None:
-        return None
-    row.open_attempts = row.count or 0
-    return cast("Provider", row)
+    known = callback.hash_value(browser or "")
+    return next(iter(Provider.objects.raw(_PROVIDER, [known, slug])), None)
 
 
 def _may_exceed(provider: Provider, browser: str | None) -> bool:

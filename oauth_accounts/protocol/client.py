@@ -72,13 +72,6 @@ class _ProviderSession(BoundedSession, OAuth2Session):  # type: ignore[misc]
     tokens on answers that their parser does not like.
     """
 
-    def authorization_url(self, url: str, *args: Any, **kwargs: Any) -> tuple[str, str]:
-        # oauthlib refuses http unless a variable allows it to the whole process;
-        # check_url has decided already, and for this URL only.
-        scheme, rest = url.split(":", 1)
-        built, state = super().authorization_url(f"https:{rest}", *args, **kwargs)
-        return scheme + built.removeprefix("https"), state
-
 
 class OAuth2Client:
     """
@@ -121,18 +114,18 @@ class OAuth2Client:
             raise ProviderMisconfigured("params_refused")
         if static:
             endpoint += ("&" if "?" in endpoint else "?") + static
-        session = _ProviderSession(
-            config.client_id,
+        # oauthlib refuses http unless a variable allows it to the whole process;
+        # check_url has decided already, and for this URL only.
+        scheme, rest = endpoint.split(":", 1)
+        built: str = self._oauth.prepare_request_uri(
+            f"https:{rest}",
             redirect_uri=redirect_uri,
             scope=config.scope_separator.join(scopes),
-        )
-        url, _ = session.authorization_url(
-            endpoint,
-            state.get_value(),
+            state=state.get_value(),
             code_challenge=_challenge(code_verifier),
             code_challenge_method="S256",
         )
-        return str(url)
+        return scheme + built.removeprefix("https")
 
     def exchange_code(
         self, *, code: Secret, redirect_uri: str, code_verifier: Secret
