@@ -86,8 +86,11 @@ class TestPasses:
 
     def test_two_at_once_share_the_work(self, connect, start, server):
         accounts = [connect(f"user-{number}") for number in range(30)]
-        with start("--interval=1", name="one"), start("--interval=1", name="two"):
-            wait_until(lambda: all(again(one).generation for one in accounts))
+        one, two = start("--interval=1", name="one"), start("--interval=1", name="two")
+        with one, two:
+            wait_until(lambda: all(again(account).generation for account in accounts))
+
+            assert [one.end(), two.end()] == [0, 0]
 
         assert len(server.token_requests) == 30
         assert server.replays == 0
