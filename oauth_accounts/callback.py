@@ -50,10 +50,12 @@ DENIALS = frozenset(
 )
 FRONT_CHANNEL_TOKENS = frozenset({"access_token", "id_token", "refresh_token"})
 
-# Whether the attempt's owner has accounts at its provider; built once, it is not cheap.
-_OWNER_IS_KNOWN = Exists(
-    ConnectedAccount.objects.filter(
-        owner=OuterRef("owner"), provider=OuterRef("provider")
+# With whether the owner has accounts at the provider; composed once, it is not cheap.
+_ATTEMPTS = AuthorizationAttempt.objects.select_related("provider").annotate(
+    known=Exists(
+        ConnectedAccount.objects.filter(
+            owner=OuterRef("owner"), provider=OuterRef("provider")
+        )
     )
 )
 
@@ -134,19 +136,18 @@ def burn(state: Secret | None) -> AuthorizationAttempt:
     if state is None:
         raise InvalidState("state_missing")
     alias = router.db_for_write(AuthorizationAttempt)
+    hashed = hash_value(state.get_value())
     rows = AuthorizationAttempt.objects.using(alias).filter(
-        state_hash=hash_value(state.get_value())
+        state_hash=hashed, consumed_at__isnull=True
     )
-    consume = partial(
-        rows.filter(consumed_at__isnull=True).update, consumed_at=clock.utcnow()
-    )
+    consume = partial(rows.update, consumed_at=clock.utcnow())
     try:
         burned = durable.run(alias, consume)
     except RefreshInTransaction:
         raise AuthorizationError("in_transaction") from None
     if not burned:
         raise InvalidState("state_unknown_or_used")
-    attempt = rows.select_related("provider").annotate(known=_OWNER_IS_KNOWN).get()
+    attempt = _ATTEMPTS.using(alias).get(state_hash=hashed)
     attempt.owner_is_known = attempt.known
     return attempt
 
