@@ -13,14 +13,23 @@ from typing import Any
 import pytest
 from django.dispatch import Signal
 
-from oauth_accounts import callback, exceptions, pages, reasons, signals, tasks, urls
+from oauth_accounts import (
+    callback,
+    exceptions,
+    outages,
+    pages,
+    reasons,
+    signals,
+    tasks,
+    urls,
+)
 from oauth_accounts.beat import BEAT_SCHEDULE
 from oauth_accounts.conf import Settings
 from oauth_accounts.management.arguments import django_options
 from oauth_accounts.management.commands.oauth_accounts import Command
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.models.sync import NOT_CONFIGURABLE, sync_providers
-from oauth_accounts.protocol import answers
+from oauth_accounts.protocol import answers, dialects
 from oauth_accounts.testing import fixtures
 from tests import markdown
 
@@ -104,6 +113,23 @@ class TestReference:
         page = documented(docs / "reference.md", r"`([a-z_]+)`")
         described = {*reasons.TOKEN, *reasons.AUTHORIZATION, *pages.STATUS_BY_CODE}
         assert described - page == set()
+
+
+class TestFailures:
+    def test_every_word_of_a_provider_is_documented(self, docs: Path) -> None:
+        text = markdown.section(docs / "failures.md", "A provider's own words")
+        words = {word.lower() for word in re.findall(r"`(\w+)[:`]", text)}
+        own = {value for said in dialects.OTHER_MEMBERS.values() for value in said}
+        assert {*dialects.CODES, *own} - words == set()
+        for code, sentence in dialects.SENTENCES:
+            assert f"`{code}`" in text
+            assert sentence in text.lower()
+
+    def test_every_reason_of_a_pause_is_documented(self, docs: Path) -> None:
+        text = markdown.section(docs / "failures.md", "The circuit breaker")
+        described = {*outages.CLIENT_REFUSED, "rate_limited", "unavailable"}
+        assert {code for code in described if f"`{code}`" not in text} == set()
+        assert described - {*reasons.ACCOUNT, *reasons.TOKEN} == set()
 
 
 def codes() -> set[str]:
