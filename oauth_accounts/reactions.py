@@ -19,6 +19,7 @@ from django.db.models import F, Q
 
 from oauth_accounts import clock, outages, signals
 from oauth_accounts import lease as leases
+from oauth_accounts.clock import DatabaseNow
 from oauth_accounts.exceptions import (
     ProviderMisconfigured,
     ReauthRequired,
@@ -152,7 +153,8 @@ def _postpone(
         reason = "outcome_unknown"
     values: dict[str, Any] = {
         "status_reason": reason,
-        "refresh_due_at": clock.utcnow() + timedelta(seconds=seconds),
+        # By the clock that the sweep goes by: one that is slow would ask again at once.
+        "refresh_due_at": DatabaseNow() + timedelta(seconds=seconds),
         "attempt_started_at": None,
     }
     if counts:

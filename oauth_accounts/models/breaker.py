@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
 from oauth_accounts.clock import DatabaseNow
 from oauth_accounts.models.provider_columns import ProviderColumns
@@ -82,25 +82,29 @@ class Breaker(ProviderColumns):
         as long with each, up to `longest` seconds. reason: code to show to
         administrators.
         """
+        # Read before the transaction: SQLite lets none begin with a read and then write
+        # what another has written meanwhile.
+        count = self.stored_row().values_list("pause_count", flat=True).first() or 0
         with transaction.atomic(using=self.write_alias):
-            changed = self._open(seconds, reason, longest)
+            lasting = _escalated(seconds, count, longest)
+            changed = self._open(lasting, reason, count) or self._prolong(
+                seconds, reason
+            )
             if changed:
                 self._record("provider_paused", reason)
-        if changed:
-            self._read_state()
+        self._read_state()
         return changed
 
-    def _open(self, seconds: float, reason: str, longest: float) -> bool:
-        count = self.stored_row().values_list("pause_count", flat=True).first() or 0
-        opened = self._unpaused().filter(pause_count=count)
-        if opened.update(
-            paused_until=_after(_escalated(seconds, count, longest)),
+    def _open(self, seconds: float, reason: str, count: int) -> bool:
+        """Open a breaker that is closed or half open, after so many pauses in a row."""
+        rows = self.stored_row().exclude(open_now()).filter(pause_count=count)
+        opened = rows.update(
+            paused_until=_after(seconds),
             pause_reason=reason,
             pause_count=F("pause_count") + 1,
             probe_until=None,
-        ):
-            return True
-        return self._prolong(seconds, reason)
+        )
+        return bool(opened)
 
     def _prolong(self, seconds: float, reason: str) -> bool:
         """Keep an open breaker open for as long as another answer asks for."""
@@ -155,9 +159,6 @@ class Breaker(ProviderColumns):
                 self._record("provider_resumed", reason, actor)
         self._read_state()
         return bool(changed)
-
-    def _unpaused(self) -> QuerySet[Any]:
-        return self.stored_row().exclude(open_now())
 
     def _record(self, kind: str, reason: str, actor: Any = None) -> None:
         events = self.events.using(self.write_alias)

@@ -57,6 +57,15 @@ class TestOpening:
         assert 60 - NEAR < provider.seconds_paused() <= 60
         assert (provider.is_paused(), provider.is_half_open()) == (True, False)
 
+    def test_so_does_one_that_came_second(self, provider):
+        other = again(provider)
+        provider.pause(60, "rate_limited")
+
+        other.pause(30, "rate_limited")
+
+        assert other.pause_reason == "rate_limited"
+        assert 60 - NEAR < other.seconds_paused() <= 60
+
     def test_twenty_at_once_open_it_once(self, transactional_db):
         provider = ProviderFactory()
 

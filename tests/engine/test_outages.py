@@ -236,6 +236,23 @@ class TestAnOutage:
         assert account.provider.pause_reason == "unavailable"
 
 
+@pytest.mark.parametrize("ahead", [-600, 600])
+@pytest.mark.parametrize("status", [429, 503])
+def test_e21_a_wrong_clock_changes_no_back_off(
+    make_account, server, monkeypatch, ahead, status
+):
+    """A clock that is slow would have the sweep ask again at once, and without end."""
+    account = make_account(expires_in=300)
+    wrong = timedelta(seconds=ahead)
+    monkeypatch.setattr(clock, "utcnow", lambda: timezone.now() + wrong)
+    server.script(Answer(status=status, json={}))
+
+    fail(account)
+
+    wait = (account.refresh_due_at - timezone.now()).total_seconds()
+    assert 10 < wait < 100
+
+
 class TestATrial:
     @pytest.mark.parametrize(
         "reason", ["unavailable", "rate_limited", "invalid_client"]
