@@ -28,7 +28,7 @@ DEMO_EXTRAS := demo$(if $(filter postgres%,$(DATABASE_URL)),$(comma)postgres)$(s
 DEMO_ENV := $(VENV)/.installed-$(subst $(comma),-,$(DEMO_EXTRAS))
 
 .PHONY: help demo serve bench test test-sqlite test-postgres test-mariadb check lint format \
-	types contracts migrations docs changelog spelling clean
+	types contracts migrations docs changelog spelling simulate clean
 .DEFAULT_GOAL := help
 
 help:
@@ -38,6 +38,7 @@ help:
 	@echo "make check   everything CI asks for, the suite included (SUITE=no: without)"
 	@echo "make bench   measure it beside other libraries (PostgreSQL and Redis must run)"
 	@echo "make docs    build the documentation into docs/_build/html"
+	@echo "make simulate  play 100 million accounts; updates docs/scaling.md"
 
 # ---- environments -------------------------------------------------------------------
 
@@ -55,6 +56,7 @@ $(VENV)/.installed-services: EXTRAS := test,postgres,mysql,redis
 $(VENV)/.installed-bench: EXTRAS := bench
 $(VENV)/.installed-check: EXTRAS := test,docs,dev
 $(VENV)/.installed-docs: EXTRAS := docs
+$(VENV)/.installed-simulate: EXTRAS := simulate
 
 $(VENV)/.installed-%: setup.cfg pyproject.toml $(BIN)/python
 	@echo "==> installing the package with [$(EXTRAS)]"
@@ -141,6 +143,11 @@ changelog: $(VENV)/.installed-check
 spelling: $(VENV)/.installed-check
 	@echo "==> spelling"
 	@$(BIN)/codespell
+
+# ---- past one machine ---------------------------------------------------------------
+
+simulate: $(VENV)/.installed-simulate
+	@$(BIN)/python -m benchmarks.simulate --docs
 
 clean:
 	rm -rf $(VENV) .demo .tox build dist docs/_build htmlcov .coverage* *.egg-info
