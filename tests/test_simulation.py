@@ -13,7 +13,7 @@ from benchmarks.simulation.exact import Exact
 from benchmarks.simulation.measured import Measured
 from benchmarks.simulation.model import Engine, Provider, Start, Trace
 from benchmarks.simulation.pace import batch_seconds, pace
-from oauth_accounts import schedule
+from oauth_accounts import outages, schedule
 from oauth_accounts.beat import BEAT_SCHEDULE
 from oauth_accounts.models import Provider as StoredProvider
 
@@ -97,6 +97,9 @@ def test_both_are_deterministic() -> None:
 def test_constants_are_those_of_the_engine() -> None:
     assert model.BACKOFF_BASE == schedule.BACKOFF_BASE_SECONDS
     assert model.BACKOFF_MAX == schedule.BACKOFF_MAX_SECONDS
+    assert outages.UNAVAILABLE_PAUSE_SECONDS == model.PAUSE_FIRST
+    assert outages.UNAVAILABLE_LONGEST_SECONDS == model.PAUSE_LONGEST
+    assert outages.RATE_LIMIT_PAUSE_SECONDS == model.RATE_LIMIT_PAUSE
     sweep = BEAT_SCHEDULE["oauth_accounts.refresh_due_accounts"]
     assert sweep["schedule"] == model.BEAT
 
@@ -147,15 +150,15 @@ def test_a_failing_provider_gets_two_calls_at_a_time() -> None:
 
 
 @pytest.fixture(scope="module")
-def outages() -> dict[str, scenarios.Outcome]:
+def hour() -> dict[str, scenarios.Outcome]:
     played = scenarios.outages(Engine(processes=1), 100_000_000, 1.5)
     return {run.name: run for run in played}
 
 
 def test_a_hundred_million_accounts_come_back_without_a_herd(
-    outages: dict[str, scenarios.Outcome],
+    hour: dict[str, scenarios.Outcome],
 ) -> None:
-    run = outages["as built"]
+    run = hour["as built"]
     assert run.trace.accounts == 100_000_000
     # What the workers can do, which is half again as much as ordinary times need.
     assert run.peak < 1.6 * 100_000_000 / run.engine.cycle(AN_HOUR)
@@ -165,12 +168,12 @@ def test_a_hundred_million_accounts_come_back_without_a_herd(
     assert run.trace.expired[-1] == 0
 
 
-def test_what_the_parts_are_for(outages: dict[str, scenarios.Outcome]) -> None:
-    built, herd = outages["as built"], outages["a task per account, each minute"]
-    assert outages["without breaker"].wasted > 100 * built.wasted
+def test_what_the_parts_are_for(hour: dict[str, scenarios.Outcome]) -> None:
+    built, herd = hour["as built"], hour["a task per account, each minute"]
+    assert hour["without breaker"].wasted > 100 * built.wasted
     assert (
-        outages["without breaker and slow start"].wasted
-        > 10 * outages["without breaker"].wasted
+        hour["without breaker and slow start"].wasted
+        > 10 * hour["without breaker"].wasted
     )
     assert herd.peak > 30 * built.peak
 

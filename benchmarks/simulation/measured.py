@@ -11,8 +11,8 @@ from benchmarks.simulation.model import Engine
 from benchmarks.simulation.pace import pace
 
 HERE = Path(__file__).parent
-# How far the model may be from a measurement; runs on a busy machine differ by 15 %.
-TOLERANCE = 0.3
+# The measured sweep waits for the database within each call, which the model leaves out.
+TOLERANCE = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
