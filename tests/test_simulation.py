@@ -185,6 +185,12 @@ def test_jitter_lets_a_bulk_drift_apart() -> None:
     assert some[11] < some[0] / 2
 
 
+def test_workers_without_room_for_a_bulk_are_late_once() -> None:
+    _, expired = scenarios.bulk_expired(Engine(processes=1), 1_000_000, 60, 1.5, 4)
+    assert expired[0] == pytest.approx(0.61, abs=0.02)
+    assert expired[1:] == [0, 0, 0]
+
+
 # ---- sizing --------------------------------------------------------------------------
 
 
