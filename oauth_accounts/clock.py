@@ -37,3 +37,13 @@ class DatabaseNow(Now):
             template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW') || '999'",
             **context,
         )
+
+
+def on_database(moment: datetime) -> Any:
+    """
+    Return a moment of this process's clock as one of the database's, for a write.
+
+    Dates that workers compare are all on one clock, though theirs may be minutes apart.
+    The expression is about the moment it is built; build it just before the write.
+    """
+    return DatabaseNow() + (moment - utcnow())

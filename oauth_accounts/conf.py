@@ -69,6 +69,11 @@ class Settings:
         return float(getattr(settings, "OAUTH_ACCOUNTS_HTTP_TIMEOUT", 15))
 
     @property
+    def OAUTH_ACCOUNTS_CONCURRENCY(self) -> int:
+        """Calls to providers that one sweep makes at a time."""
+        return int(getattr(settings, "OAUTH_ACCOUNTS_CONCURRENCY", 32))
+
+    @property
     def OAUTH_ACCOUNTS_PRIVATE_HOSTS(self) -> Sequence[str]:
         """Host names and networks (CIDR) that may resolve to non-public addresses."""
         value: Sequence[str] = getattr(settings, "OAUTH_ACCOUNTS_PRIVATE_HOSTS", ())

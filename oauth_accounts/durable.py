@@ -63,6 +63,11 @@ def inline() -> Iterator[None]:
         _inline.reset(token)
 
 
+def is_inline() -> bool:
+    """Say whether work runs inside the transaction of a test."""
+    return _inline.get()
+
+
 def is_in_memory(alias: str) -> bool:
     """Say whether another thread would open another, empty database."""
     connection: Any = connections[alias]

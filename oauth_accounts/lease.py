@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, F, Q, Value, When
 
-from oauth_accounts import clock
 from oauth_accounts.clock import DatabaseNow
 from oauth_accounts.conf import LEASE_SECONDS
 
@@ -42,6 +41,11 @@ def end() -> Any:
     return DatabaseNow() + timedelta(seconds=LEASE_SECONDS)
 
 
+def holds(claim: Claim, seconds: float) -> bool:
+    """Say whether a claim is good for so many more seconds."""
+    return claim.deadline - time.monotonic() > seconds
+
+
 def take(account: ConnectedAccount) -> Claim | None:
     """Claim the account as it was last read; None when somebody else holds it."""
     lease = uuid.uuid4()
@@ -50,7 +54,7 @@ def take(account: ConnectedAccount) -> Claim | None:
         generation=account.generation, status=account.Status.ACTIVE
     )
     claimed = rows.filter(free())
-    if not claimed.update(**_armed(), lease=lease):
+    if not claimed.update(**armed(), lease=lease):
         return None
     return Claim(
         lease=lease,
@@ -59,25 +63,7 @@ def take(account: ConnectedAccount) -> Claim | None:
     )
 
 
-def rearm(account: ConnectedAccount, lease: uuid.UUID) -> Claim | None:
-    """Renew the lease of a batch just before this row's call; None when it was lost."""
-    started = time.monotonic()
-    held = account.stored_row().filter(
-        lease=lease,
-        generation=account.generation,
-        status=account.Status.ACTIVE,
-        lease_until__gt=DatabaseNow(),
-    )
-    if not held.update(**_armed()):
-        return None
-    return Claim(
-        lease=lease,
-        generation=account.generation,
-        deadline=started + LEASE_SECONDS,
-    )
-
-
-def _armed() -> dict[str, Any]:
+def armed() -> dict[str, Any]:
     """
     Values that say a call is about to be made.
 
@@ -104,16 +90,17 @@ def release(
     armed: the mark of a started attempt is this claim's own; otherwise it is that of
         somebody who never came back, and stays.
     """
-    later = clock.utcnow() + timedelta(seconds=retry_in)
     values: dict[str, Any] = {"attempt_started_at": None} if armed else {}
     account.stored_row().filter(lease=lease).update(
         **values,
         lease=None,
         lease_until=None,
-        refresh_due_at=while_active(later),
+        refresh_due_at=while_active(DatabaseNow() + timedelta(seconds=retry_in)),
     )
 
 
-def while_active(moment: datetime | None) -> Case:
+def while_active(moment: Any) -> Any:
     """Return a due date that is written to active accounts only."""
-    return Case(When(status="active", then=Value(moment)), default=None)
+    if moment is None:
+        return None
+    return Case(When(status="active", then=moment), default=None)

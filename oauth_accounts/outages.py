@@ -21,7 +21,7 @@ CLIENT_REFUSED_PAUSE_SECONDS = 900.0
 RATE_LIMIT_PAUSE_SECONDS = 60.0
 UNAVAILABLE_PAUSE_SECONDS = 30.0
 # Short enough that an outage is over here soon after it is over there.
-UNAVAILABLE_LONGEST_SECONDS = 300.0
+UNAVAILABLE_LONGEST_SECONDS = 60.0
 
 CLIENT_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
 # No word from the provider itself.

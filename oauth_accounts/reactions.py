@@ -46,11 +46,19 @@ def stored(
     usable: bool,
     scopes_before: list[str] | None,
     failures_before: int,
+    *,
+    counted: bool = False,
 ) -> None:
-    """Tell of a stored answer; what goes wrong here does not undo it, and is logged."""
+    """
+    Tell of a stored answer; what goes wrong here does not undo it, and is logged.
+
+    counted: it is in the statistics already.
+    """
     try:
         if usable:
             _succeeded(account, scopes_before, failures_before)
+            if not counted:
+                account.provider.refresh_statistics.record("success")
         else:
             account.provider.refresh_statistics.record("failure", "bad_answer")
     except DatabaseError as error:
@@ -67,7 +75,6 @@ def _succeeded(
     failures_before: int,
 ) -> None:
     announce(account, signals.tokens_refreshed)
-    account.provider.refresh_statistics.record("success")
     outages.succeeded(account.provider)
     if failures_before:
         announce(account, signals.refresh_recovered)

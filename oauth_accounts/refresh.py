@@ -13,32 +13,26 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from django.db import InterfaceError, OperationalError, connections
-from django.db.models import Case, F, Value, When
-
-from oauth_accounts import clock, durable, lease, reactions
-from oauth_accounts.exceptions import (
-    ProviderMisconfigured,
-    ProviderUnavailable,
-    ReauthRequired,
-    TokenError,
-    TokenUndecryptable,
-)
+from oauth_accounts import clock, durable, flights, lease, reactions, renew
+from oauth_accounts.exceptions import ProviderUnavailable, ReauthRequired, TokenError
 from oauth_accounts.lease import Claim
 from oauth_accounts.schedule import is_fresh
 
 if TYPE_CHECKING:
     from oauth_accounts.fields import Secret
     from oauth_accounts.models import ConnectedAccount
-    from oauth_accounts.protocol.tokens import TokenSet
 
 # How long a caller waits for somebody else's refresh, which is bounded by the HTTP deadline.
 WAIT_SECONDS = 20.0
-POLL_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
+# One thread of a process looks for all of them, so that what they wait for in vain is
+# short and the database hardly notices.
+POLL_SECONDS = (*[0.025] * 8, *[0.05] * 20, 0.1, 0.2)
 # How far this process's clock may be behind the database's before claims come late.
 CLOCK_SKEW = timedelta(seconds=1)
+# Nothing was sent because another worker is trying out whether the provider is back.
+PROBE_RETRY_SECONDS = 60.0
 
 
 def obtain(account: ConnectedAccount, min_validity: float) -> None:
@@ -73,35 +67,63 @@ def _apart(account: ConnectedAccount, work: Callable[[], None]) -> None:
     durable.run(account.write_alias, work, locks=(account.stored_row(), provider))
 
 
+def _share(
+    account: ConnectedAccount, work: Callable[[], None], *, content_with_valid: bool
+) -> None:
+    flights.share(
+        account,
+        work,
+        seconds=WAIT_SECONDS,
+        content=lambda: content_with_valid and is_fresh(account, 0),
+    )
+
+
 def _obtain(account: ConnectedAccount, min_validity: float) -> None:
-    account.reload()
-    if is_fresh(account, min_validity):
-        account.require_usable()
-        return
     try:
-        _refresh_once(account, account.generation, content_with_valid=True)
+        work = partial(_obtain_alone, account, min_validity)
+        _share(account, work, content_with_valid=True)
     except TokenError:
         if account.status != account.Status.ACTIVE or not is_fresh(account, 0):
             raise
+    account.require_usable()
     if account.failure_count and not is_fresh(account, 0):
         # A sibling's answer moved the generation, but held a refresh token only.
         raise ProviderUnavailable("bad_answer")
 
 
+def _obtain_alone(account: ConnectedAccount, min_validity: float) -> None:
+    account.reload()
+    # Or by the database's clock: this process's may be ahead of those that wrote it.
+    if not is_fresh(account, min_validity) and not is_fresh(
+        account, min_validity, account.database_now()
+    ):
+        _refresh_once(account, account.generation, content_with_valid=True)
+
+
 def _refresh(account: ConnectedAccount) -> None:
     seen = account.generation
-    account.reload()
-    _refresh_once(account, seen, content_with_valid=False)
+
+    def work() -> None:
+        account.reload()
+        _refresh_once(account, seen, content_with_valid=False)
+
+    _share(account, work, content_with_valid=False)
 
 
 def _replace_rejected(account: ConnectedAccount, rejected: Secret) -> None:
-    account.reload()
-    if account.reveal("access_token") != rejected:
-        return
+    def work() -> None:
+        account.reload()
+        if account.reveal("access_token") == rejected:
+            _refresh_rejected(account)
+
+    _share(account, work, content_with_valid=False)
+
+
+def _refresh_rejected(account: ConnectedAccount) -> None:
     try:
         _refresh_once(account, account.generation, content_with_valid=False)
     except ReauthRequired:
-        if not _can_refresh(account):
+        if not renew.can_refresh(account):
             # Over before its date, and only the owner can get another.
             reactions.require_reauth(account, "refresh_token_expired")
         raise
@@ -130,9 +152,11 @@ def _settle(account: ConnectedAccount, seen: int, *, content_with_valid: bool) -
     account.require_usable()
     if account.generation != seen:
         return True
-    require_refreshable(account)
+    renew.require_refreshable(account)
     if _looks_free(account) and (claim := lease.take(account)):
-        perform(account, claim)
+        _require_probe(account, claim)
+        account.provider.count_slot()
+        renew.perform(account, claim)
         return True
     return content_with_valid and is_fresh(account, 0)
 
@@ -157,128 +181,9 @@ def _raise_if_hopeless(account: ConnectedAccount, waited: float) -> None:
         raise ProviderUnavailable("refresh_in_progress", retry_after=5)
 
 
-def require_refreshable(account: ConnectedAccount) -> None:
-    """Raise what stands in the way of a refresh, before anything is claimed or sent."""
+def _require_probe(account: ConnectedAccount, claim: Claim) -> None:
+    """Give the claim back when the provider may be down and somebody else is asking."""
     provider = account.provider
-    if not provider.enabled:
-        raise ProviderMisconfigured("provider_disabled")
-    if provider.is_paused():
-        wait = (provider.paused_until - clock.utcnow()).total_seconds()  # type: ignore[operator]
-        raise ProviderUnavailable("provider_paused", retry_after=max(1.0, wait))
-    if not account.owner_is_active():
-        reactions.disable(account, "owner_inactive")
-        raise ProviderMisconfigured("owner_inactive")
-    if not _can_refresh(account):
-        if is_fresh(account, 0):
-            raise ReauthRequired("refresh_token_expired")
-        if reactions.require_reauth(account, "refresh_token_expired"):
-            raise ReauthRequired("refresh_token_expired")
-        # Somebody is at work on it, and may come back with a new one.
-
-
-def _can_refresh(account: ConnectedAccount) -> bool:
-    return account.refresh_token is not None and not account.refresh_token_is_expired()
-
-
-def perform(account: ConnectedAccount, claim: Claim) -> None:
-    """
-    Call the provider once and store what it answers.
-
-    Raises TokenError after having recorded the reaction.
-    """
-    try:
-        refresh_token = account.reveal("refresh_token")
-        client = account.provider.oauth_client()
-    except (TokenUndecryptable, ProviderMisconfigured) as error:
-        lease.release(
-            account, claim.lease, reactions.CONFIGURATION_RETRY_SECONDS, armed=True
-        )
-        reactions.configuration_failed(account, error)
-        raise
-    try:
-        # require_refreshable() has seen that there is one.
-        tokens = client.refresh(cast("Secret", refresh_token))
-    except TokenError as error:
-        failure = error
-    else:
-        if tokens.access_token or tokens.refresh_token:
-            store(account, claim, tokens)
-            return
-        # Answered, but not in words: the refresh token may be spent.
-        failure = ProviderUnavailable("outcome_unknown")
-    react(account, claim, failure)
-
-
-def react(account: ConnectedAccount, claim: Claim, error: TokenError) -> None:
-    """Record a failed call by what it means, and raise it unless a sibling won."""
-    account.reload()
-    if account.generation != claim.generation:
-        # A sibling's refresh made our refresh token invalid; theirs is stored.
-        account.require_usable()
-        return
-    reactions.failed(account, claim.lease, error)
-    account.reload()
-    if isinstance(error, ReauthRequired):
-        raise ReauthRequired(account.status_reason or error.code)
-    raise error
-
-
-def store(account: ConnectedAccount, claim: Claim, tokens: TokenSet) -> None:
-    """
-    Write the answer, fenced by lease and generation, and tell of it afterwards.
-
-    Raises ProviderUnavailable when the answer held no usable access token; its refresh
-    token is stored even then.
-    """
-    values = account.token_values(tokens)
-    if not _write(account, claim, values):
-        reactions.keep_for_revocation(account, values)
-        account.reload()
-        account.require_usable()
-        return
-    scopes_before, failures_before = account.scopes, account.failure_count
-    for name, value in values.items():
-        setattr(account, name, value)
-    account.generation = claim.generation + 1
-    account.lease = account.lease_until = account.attempt_started_at = None
-    reactions.stored(account, tokens.usable, scopes_before, failures_before)
-    if not tokens.usable:
-        raise ProviderUnavailable("bad_answer")
-
-
-def _write(account: ConnectedAccount, claim: Claim, values: dict[str, Any]) -> bool:
-    """Write until the database answers: a rotated token exists nowhere but here."""
-    rows = account.stored_row().filter(lease=claim.lease, generation=claim.generation)
-    values = {
-        **values,
-        # A refresh of an account that was disabled meanwhile keeps its tokens alive, and
-        # leaves its state alone.
-        "status_reason": Case(
-            When(status="active", then=Value(values["status_reason"])),
-            default=F("status_reason"),
-        ),
-        "refresh_due_at": lease.while_active(values["refresh_due_at"]),
-        "generation": F("generation") + 1,
-        "lease": None,
-        "lease_until": None,
-        "attempt_started_at": None,
-    }
-    retried = False
-    while True:
-        try:
-            return bool(rows.update(**values)) or (
-                retried and _is_ours(account, values)
-            )
-        except (OperationalError, InterfaceError):
-            if time.monotonic() > claim.deadline:
-                raise
-            retried = True
-            connections[account.write_alias].close_if_unusable_or_obsolete()
-            time.sleep(0.2)
-
-
-def _is_ours(account: ConnectedAccount, values: dict[str, Any]) -> bool:
-    """Say whether a write whose confirmation was lost did arrive."""
-    names = [n for n in ("access_token", "refresh_token") if n in values]
-    stored = account.stored_row().values(*names).first()
-    return bool(stored == {name: values[name] for name in names})
+    if provider.is_half_open() and not provider.take_probe():
+        lease.release(account, claim.lease, PROBE_RETRY_SECONDS, armed=True)
+        raise ProviderUnavailable("provider_paused", retry_after=PROBE_RETRY_SECONDS)

@@ -19,16 +19,22 @@ MAX_LIFETIME_SECONDS = 10 * 365 * 86_400
 # A refresh token that dies at a known date is used once more this long before.
 REFRESH_TOKEN_WARNING = timedelta(days=1)
 
+# The part of a token's life over which the refreshes of equal tokens are spread.
+JITTER = 0.1
+
 BACKOFF_BASE_SECONDS = 30.0
 BACKOFF_MAX_SECONDS = 6 * 3600.0
 
 
-def is_fresh(account: ConnectedAccount, min_validity: float) -> bool:
+def is_fresh(
+    account: ConnectedAccount, min_validity: float, now: datetime | None = None
+) -> bool:
     """
     Say whether the stored access token is valid for so many more seconds.
 
     min_validity: seconds, clamped to half of the token's life, so that a token that lives
         20 seconds is not refreshed on every call.
+    now: UTC, by another clock than this process's.
     """
     if account.access_token is None:
         return False
@@ -37,17 +43,17 @@ def is_fresh(account: ConnectedAccount, min_validity: float) -> bool:
     needed = timedelta(seconds=min_validity)
     if account.issued_at is not None:
         needed = min(needed, (account.expires_at - account.issued_at) / 2)
-    return account.expires_at - clock.utcnow() > needed
+    return account.expires_at - (now or clock.utcnow()) > needed
 
 
-def is_recent(account: ConnectedAccount, seconds: float) -> bool:
+def is_recent(account: ConnectedAccount, seconds: float, now: datetime) -> bool:
     """Say whether the token is at most so old, and in the first half of its life."""
     if account.issued_at is None:
         return False
     age = timedelta(seconds=seconds)
     if account.expires_at is not None:
         age = min(age, (account.expires_at - account.issued_at) / 2)
-    return clock.utcnow() - account.issued_at < age
+    return now - account.issued_at < age
 
 
 def expiry(tokens: TokenSet, default_lifetime: int | None) -> datetime | None:
@@ -80,15 +86,21 @@ def due_at(
         return expires_at
     dates = []
     if expires_at is not None:
-        # The jitter spreads tokens of one batch; at most half of the life is given up.
-        margin = timedelta(seconds=provider.margin() * random.uniform(1, 1.25))  # noqa: S311
-        dates.append(expires_at - min(margin, (expires_at - issued_at) / 2))
+        dates.append(expires_at - _early(provider.margin(), expires_at - issued_at))
     if interval := provider.keepalive_interval:
         dates.append(issued_at + timedelta(seconds=interval * random.uniform(0.9, 1)))  # noqa: S311
     if refresh_token_expires_at is not None:
         warning = min(REFRESH_TOKEN_WARNING, (refresh_token_expires_at - issued_at) / 2)
         dates.append(refresh_token_expires_at - warning)
     return min(dates, default=None)
+
+
+def _early(margin: float, life: timedelta) -> timedelta:
+    """Return how long before its end a token of this life is refreshed."""
+    # Accounts that were connected, or came back from an outage, all at once drift apart
+    # by this much with each refresh. At most half of the life is given up.
+    jitter = random.uniform(0, JITTER) * life  # noqa: S311
+    return min(timedelta(seconds=margin), (0.5 - JITTER) * life) + jitter
 
 
 def backoff(failures: int) -> float:

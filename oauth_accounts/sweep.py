@@ -1,61 +1,49 @@
-"""Many accounts: claim the due ones provider by provider and refresh them concurrently."""
+"""
+Many accounts: refresh what is due, concurrently, fairly and without waiting for a commit.
+
+One thread does everything that touches the database, over one connection; the others only
+call providers. Answers are written in groups, at most FLUSH_SECONDS after they came.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from typing import Literal
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 
-from django.db import DatabaseError, connections, router
-from django.db.models import QuerySet
+from django.db import DatabaseError
 
-from oauth_accounts import durable, refresh
-from oauth_accounts import lease as leases
-from oauth_accounts.clock import DatabaseNow
+from oauth_accounts import batch, durable, reactions, renew, writeback
+from oauth_accounts.batch import claim_due, count_due
+from oauth_accounts.callers import Callers, Outcome
+from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import OAuthAccountsError
-from oauth_accounts.models import ConnectedAccount, Provider
+from oauth_accounts.outages import UNHEARD
+from oauth_accounts.telling import Telling
+from oauth_accounts.turns import UNHEARD_LIMIT, Result, Turn
+from oauth_accounts.writeback import Answered
+
+__all__ = ["Result", "claim_due", "count_due", "run"]
 
 logger = logging.getLogger("oauth_accounts")
 
-BATCH_SIZE = 100
-CONCURRENCY = 8
-# When a due account cannot be refreshed now, and nothing was sent.
-REFUSED_RETRY_SECONDS = 60.0
-
-
-Outcome = Literal["refreshed", "failed", "skipped"]
-
-
-@dataclass(kw_only=True, slots=True)
-class Result:
-    """What one sweep did, in accounts."""
-
-    refreshed: int = 0
-    """A new token is stored."""
-
-    failed: int = 0
-    """A reaction was recorded: back-off, reauthorisation, pause."""
-
-    skipped: int = 0
-    """Somebody else took it meanwhile."""
-
-    @property
-    def done(self) -> int:
-        return self.refreshed + self.failed + self.skipped
+# How long an answer may wait for others to be written with it, and how many are enough.
+FLUSH_SECONDS = 0.02
+GROUP_SIZE = 100
+# How long to wait at most before looking around again.
+IDLE_SECONDS = 0.5
+# On top of the deadline of a call, for the last answers to come in.
+GRACE_SECONDS = 5.0
 
 
 def run(
     *,
     limit: int | None = None,
     provider: str | None = None,
-    concurrency: int = CONCURRENCY,
+    concurrency: int | None = None,
     max_seconds: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Result:
@@ -63,159 +51,241 @@ def run(
     Refresh what is due now.
 
     limit: at most so many accounts. provider: slug, to look at one only. concurrency:
-    refreshes at a time. max_seconds: claim no further batch after that.
-    progress: called with the number of accounts done so far.
+    refreshes at a time; default: OAUTH_ACCOUNTS_CONCURRENCY. max_seconds: begin no call
+    after that. progress: called every now and then with the number of accounts done so
+    far; may raise to end the sweep.
+
+    Whatever ends it, calls under way are waited for, and their answers stored.
+    Raises RefreshInTransaction inside a transaction that a thread cannot work beside.
     """
-    result = Result()
-    lock = threading.Lock()
-
-    def report(outcome: Outcome) -> None:
-        with lock:
-            setattr(result, outcome, getattr(result, outcome) + 1)
-            if progress:
-                progress(result.done)
-
-    deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
-    for keys, lease in _batches(provider, limit, deadline):
-        _refresh_batch(keys, lease, concurrency, report)
-    return result
-
-
-def count_due(provider: str | None = None) -> int:
-    """Return how many accounts a sweep would refresh now."""
-    return sum(_due(found).count() for found in _providers(provider))
-
-
-def claim_due(
-    provider: Provider, limit: int = BATCH_SIZE
-) -> tuple[uuid.UUID, list[uuid.UUID]]:
-    """
-    Lease the accounts of a provider that are due and return the lease and their keys.
-
-    limit: rows at most; no more than can be sent well within the lease.
-    """
-    lease = uuid.uuid4()
-    keys = list(
-        _due(provider).order_by("refresh_due_at").values_list("pk", flat=True)[:limit]
+    if not batch.providers_due(provider):
+        return Result()
+    sweep = Sweep(
+        slug=provider,
+        limit=math.inf if limit is None else limit,
+        concurrency=concurrency or conf.OAUTH_ACCOUNTS_CONCURRENCY,
+        deadline=math.inf if max_seconds is None else time.monotonic() + max_seconds,
+        progress=progress,
     )
-    if not keys:
-        return lease, []
-    rows = _due(provider).filter(pk__in=keys)
-    if not rows.update(lease=lease, lease_until=leases.end()):
-        return lease, []
-    leased = ConnectedAccount.objects.using(_alias()).filter(pk__in=keys, lease=lease)
-    return lease, list(leased.values_list("pk", flat=True))
+    return durable.run(batch.alias(), sweep.run)
 
 
-def _alias() -> str:
-    return router.db_for_write(ConnectedAccount)
+class Sweep:
+    """One sweep: its turns, the calls under way, and the answers to be written."""
 
+    def __init__(
+        self,
+        *,
+        slug: str | None,
+        limit: float,
+        concurrency: int,
+        deadline: float,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        self.result = Result()
+        self._slug = slug
+        self._limit = limit
+        self._concurrency = concurrency
+        self._deadline = deadline
+        self._progress = progress
+        self._turns: list[Turn] = []
+        # Providers that are not asked again in this sweep.
+        self._closed: set[object] = set()
+        self._flying: dict[object, Turn] = {}
+        self._unwritten: list[Outcome] = []
+        self._oldest = 0.0
+        self._troubles: deque[Outcome] = deque()
 
-def _due(provider: Provider) -> QuerySet[ConnectedAccount]:
-    return ConnectedAccount.objects.using(_alias()).filter(
-        leases.free(),
-        provider=provider,
-        status=ConnectedAccount.Status.ACTIVE,
-        refresh_due_at__lte=DatabaseNow(),
-    )
-
-
-def _providers(slug: str | None) -> list[Provider]:
-    providers = Provider.objects.using(_alias()).callable_now()
-    if slug is not None:
-        providers = providers.filter(slug=slug)
-    return list(providers)
-
-
-def _batches(
-    slug: str | None, limit: int | None, deadline: float
-) -> Iterator[tuple[list[uuid.UUID], uuid.UUID]]:
-    """Yield batches in turns, so that no provider waits for the last row of another."""
-    left = math.inf if limit is None else limit
-    waiting = _providers(slug)
-    while waiting:
-        served = set()
-        for provider in waiting:
-            if time.monotonic() > deadline or not left:
-                return
-            lease, keys = claim_due(provider, int(min(BATCH_SIZE, left)))
-            left -= len(keys)
-            if keys:
-                yield keys, lease
-                served.add(provider.pk)
-        if not served:
-            return
-        # Read again: a provider may have been paused by its own answers.
-        waiting = [found for found in _providers(slug) if found.pk in served]
-
-
-def _refresh_batch(
-    keys: list[uuid.UUID],
-    lease: uuid.UUID,
-    concurrency: int,
-    report: Callable[[Outcome], None],
-) -> None:
-    todo: SimpleQueue[uuid.UUID] = SimpleQueue()
-    for key in keys:
-        todo.put(key)
-    if durable.is_in_memory(_alias()):
-        _work(todo, lease, report)
-        return
-    workers = min(concurrency, len(keys))
-    with ThreadPoolExecutor(workers, "oauth_accounts.sweep") as pool:
-        futures = [
-            pool.submit(_work_apart, todo, lease, report) for _ in range(workers)
-        ]
-    for future in futures:
-        future.result()
-
-
-def _work_apart(
-    todo: SimpleQueue[uuid.UUID], lease: uuid.UUID, report: Callable[[Outcome], None]
-) -> None:
-    try:
-        _work(todo, lease, report)
-    finally:
-        connections.close_all()
-
-
-def _work(
-    todo: SimpleQueue[uuid.UUID], lease: uuid.UUID, report: Callable[[Outcome], None]
-) -> None:
-    while True:
+    def run(self) -> Result:
+        """Refresh until nothing is due, or time is up."""
+        self._callers = Callers(self._concurrency)
+        self._telling = Telling(batch.alias())
         try:
-            key = todo.get_nowait()
-        except Empty:
+            while self._look_around():
+                while self._feed() or self._is_busy():
+                    self._take_in(self._patience())
+                    self._show()
+        finally:
+            self._finish()
+        return self.result
+
+    def _is_busy(self) -> bool:
+        return bool(self._flying or self._unwritten or self._troubles)
+
+    def _look_around(self) -> bool:
+        """Begin a turn for each provider with something due; say whether there is one."""
+        if time.monotonic() > self._deadline or self._left() <= 0:
+            return False
+        if self._turns and not any(turn.claimed for turn in self._turns):
+            # What is due, if anything, is in other hands.
+            return False
+        self._limit = self._left()
+        self._closed |= {turn.provider.pk for turn in self._turns if turn.closed}
+        self._turns = [
+            Turn(provider, self._concurrency, self.result)
+            for provider in batch.providers_due(self._slug)
+            if provider.pk not in self._closed
+        ]
+        return any(turn.waiting for turn in self._turns)
+
+    def _left(self) -> float:
+        return self._limit - sum(turn.claimed for turn in self._turns)
+
+    def _feed(self) -> bool:
+        """Begin what calls can be begun; say whether some are left for later."""
+        if time.monotonic() > self._deadline:
+            return False
+        active = [turn for turn in self._turns if turn.has_work]
+        if not active:
+            return False
+        # A provider that is slow keeps its own share busy, and nobody else's.
+        share = max(1, self._concurrency // len(active))
+        for turn in active:
+            for call in turn.next_calls(share, self._left()):
+                self._flying[call.account.pk] = turn
+                self._callers.start(call, len(self._flying))
+        return any(turn.waiting for turn in active)
+
+    def _patience(self) -> float:
+        """Return how long the next answer may be waited for."""
+        now = time.monotonic()
+        if self._troubles:
+            return 0.0
+        if self._unwritten:
+            return self._oldest + FLUSH_SECONDS - now
+        until = [turn.not_before - now for turn in self._turns if turn.waiting]
+        later = [seconds for seconds in until if seconds > 0]
+        return max(0.0, min([IDLE_SECONDS, self._deadline - now, *later]))
+
+    def _take_in(self, seconds: float) -> None:
+        """Take in the answers that have come, and write those that are complete."""
+        self._callers.wait(seconds)
+        landed = self._callers.landed
+        while landed:
+            self._sort(landed[0])
+            # Only now: an interruption must not lose the only copy of a token.
+            landed.popleft()
+        if self._is_time_to_write():
+            self._write()
+        elif self._troubles:
+            # One at a time: what has to be written must not wait behind a row of them.
+            self._react(self._troubles.popleft())
+        self._telling.count()
+
+    def _sort(self, outcome: Outcome) -> None:
+        turn = self._flying.pop(outcome.call.account.pk, None)
+        if turn is None:
             return
-        report(_refresh_leased(key, lease))
+        turn.learn(outcome)
+        if outcome.values is None:
+            self._troubles.append(outcome)
+            return
+        if not self._unwritten:
+            self._oldest = time.monotonic()
+        self._unwritten.append(outcome)
 
-
-def _refresh_leased(key: uuid.UUID, lease: uuid.UUID) -> Outcome:
-    """Refresh one leased account; its outcome is recorded on its row, never raised."""
-    rows = ConnectedAccount.objects.using(_alias()).select_related("provider")
-    account = rows.filter(pk=key, lease=lease).first()
-    if account is None:
-        return "skipped"
-    try:
-        return _refresh_or_release(account, lease)
-    except OAuthAccountsError:
-        return "failed"
-    except DatabaseError as error:
-        # One row must not end the sweep; its lease runs out, and it is looked at again.
-        logger.warning(
-            "The refresh of account %s ended with %s.", key, type(error).__name__
+    def _is_time_to_write(self) -> bool:
+        return bool(self._unwritten) and (
+            len(self._unwritten) >= GROUP_SIZE
+            or len(self._unwritten) >= len(self._flying)
+            or time.monotonic() - self._oldest >= FLUSH_SECONDS
         )
-        return "failed"
+
+    def _write(self) -> None:
+        # Kept until it is done: whatever interrupts this, they are written in the end.
+        group = [_answered(outcome) for outcome in self._unwritten]
+        written = self._write_group(group)
+        self._unwritten = []
+        for answered in group:
+            if answered.account.pk in written:
+                self.result.refreshed += 1
+                before = renew.take_over(answered)
+                self._telling.succeeded(answered.account, before)
+            elif answered.account.pk not in self._failed_writes:
+                self.result.skipped += 1
+                _attempt(partial(renew.superseded, answered), answered.account)
+
+    def _write_group(self, group: list[Answered]) -> set[object]:
+        self._failed_writes: set[object] = set()
+        try:
+            return set(writeback.write_all(group))
+        except DatabaseError:
+            if len(group) > 1:
+                # One of them cannot be written, which is no reason to lose the others.
+                return set().union(*(self._write_alone(one) for one in group))
+            return self._write_alone(group[0])
+
+    def _write_alone(self, answered: Answered) -> set[object]:
+        try:
+            return set(writeback.write_all([answered]))
+        except DatabaseError as error:
+            _log(answered.account, error)
+            self._failed_writes.add(answered.account.pk)
+            self.result.failed += 1
+            return set()
+
+    def _react(self, outcome: Outcome) -> None:
+        call = outcome.call
+        work = partial(renew.settle, call.account, call.claim, outcome.reply)
+        if _attempt(work, call.account):
+            self.result.refreshed += 1
+        else:
+            self.result.failed += 1
+        error = outcome.reply.error
+        for turn in self._turns:
+            if turn.provider.pk == call.account.provider_id and not turn.closed:
+                _attempt(
+                    partial(_learn, turn, error.code if error else ""), call.account
+                )
+
+    def _show(self) -> None:
+        if self._progress:
+            self._progress(self.result.done)
+
+    def _finish(self) -> None:
+        """Wait for the calls under way, store their answers and give back the rest."""
+        until = time.monotonic() + conf.OAUTH_ACCOUNTS_HTTP_TIMEOUT + GRACE_SECONDS
+        try:
+            while self._is_busy() and time.monotonic() < until:
+                self._take_in(self._patience())
+        finally:
+            self._callers.stop()
+            for turn in self._turns:
+                _attempt(turn.give_back)
+            self._telling.stop()
 
 
-def _refresh_or_release(account: ConnectedAccount, lease: uuid.UUID) -> Outcome:
+def _learn(turn: Turn, code: str) -> None:
+    """Let what went wrong slow the turn down, or end it."""
+    if code in UNHEARD:
+        turn.slow_down()
+        if turn.unheard >= UNHEARD_LIMIT and not turn.provider.is_paused():
+            reactions.provider_unavailable(turn.provider)
+    if turn.provider.is_paused():
+        turn.close()
+
+
+def _answered(outcome: Outcome) -> Answered:
+    call = outcome.call
+    return Answered(account=call.account, claim=call.claim, values=outcome.values or {})
+
+
+def _attempt(work: Callable[[], None], account: object = None) -> bool:
+    """Do what must not end the sweep; its outcome is recorded on the row."""
     try:
-        refresh.require_refreshable(account)
+        work()
     except OAuthAccountsError:
-        leases.release(account, lease, REFUSED_RETRY_SECONDS, armed=False)
-        raise
-    claim = leases.rearm(account, lease)
-    if claim is None:
-        return "skipped"
-    refresh.perform(account, claim)
-    return "refreshed"
+        return False
+    except DatabaseError as error:
+        _log(account, error)
+        return False
+    return True
+
+
+def _log(account: object, error: Exception) -> None:
+    # The lease of the row runs out, and it is looked at again.
+    logger.warning(
+        "The refresh of account %s ended with %s.",
+        getattr(account, "pk", None),
+        type(error).__name__,
+    )

@@ -8,12 +8,13 @@ backend ever sees a token.
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from oauth_accounts import connect, outbox, schedule, sweep
-from oauth_accounts.beat import BEAT_SCHEDULE
+from oauth_accounts.beat import BEAT_SCHEDULE, EXPIRES
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import ConnectedAccount, purge_unread_answers
 
@@ -54,9 +55,13 @@ BROKER_TIMEOUTS = {
         "retry_on_timeout": False,
     },
 }
-# A task that waited longer than this is dropped; beat has sent another by then (seconds).
-EXPIRES = 300
-SWEEP_SECONDS = 50.0
+# What one task does before it makes room for others: a worker has more to do than this.
+TASK_ACCOUNTS = 2000
+TASK_SECONDS = 15.0
+# While more is due, tasks send further ones: at first two each, up to eight chains side by
+# side, each of so many tasks at most. The next ones come from beat.
+FORKS = 3
+LINKS = 20
 # Above the longest call plus the write that follows it.
 SOFT_TIME_LIMIT = 240
 TIME_LIMIT = 300
@@ -77,16 +82,26 @@ def task(name: str) -> Callable[[F], F]:
 
 
 @task("refresh_due_accounts")
-def refresh_due_accounts() -> None:
-    """Refresh every account that is due."""
-    sweep.run(max_seconds=SWEEP_SECONDS)
+def refresh_due_accounts(forks: int = FORKS, links: int = LINKS) -> None:
+    """
+    Refresh accounts that are due, and send for more hands when there are more.
+
+    forks: how often this task may become two. links: how many tasks may follow it.
+    """
+    started = time.monotonic()
+    done = sweep.run(limit=TASK_ACCOUNTS, max_seconds=TASK_SECONDS).done
+    in_time = time.monotonic() - started < TASK_SECONDS
+    if links <= 0 or (done < TASK_ACCOUNTS and in_time):
+        return
+    for _hand in range(2 if forks > 0 else 1):
+        enqueue(refresh_due_accounts, max(0, forks - 1), links - 1)
 
 
 @task("refresh_account")
 def refresh_account(account_id: str) -> None:
     """Refresh one account; its outcome is recorded on its row."""
     account = ConnectedAccount.objects.filter(pk=uuid.UUID(account_id)).first()
-    if account is None or schedule.is_recent(account, EXPIRES):
+    if account is None or schedule.is_recent(account, EXPIRES, account.database_now()):
         # Gone, or refreshed since: a broker may deliver the same message twice.
         return
     try:
@@ -108,7 +123,7 @@ def purge_expired_attempts() -> None:
     purge_unread_answers()
 
 
-def enqueue(function: Callable[..., None], *arguments: str) -> bool:
+def enqueue(function: Callable[..., None], *arguments: str | int) -> bool:
     """
     Send a task to the workers now, if there are any; return whether that worked.
 
@@ -125,7 +140,7 @@ def enqueue(function: Callable[..., None], *arguments: str) -> bool:
     return True
 
 
-def _send(function: Any, arguments: tuple[str, ...]) -> None:
+def _send(function: Any, arguments: tuple[str | int, ...]) -> None:
     with _connection() as connection:
         try:
             # Left to itself, Celery goes on trying for longer than a page may take.

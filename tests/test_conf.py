@@ -12,6 +12,7 @@ DEFAULTS = {
     "OAUTH_ACCOUNTS_REFRESH_MARGIN": 300,
     "OAUTH_ACCOUNTS_ATTEMPT_TTL": 600,
     "OAUTH_ACCOUNTS_HTTP_TIMEOUT": 15.0,
+    "OAUTH_ACCOUNTS_CONCURRENCY": 32,
     "OAUTH_ACCOUNTS_PRIVATE_HOSTS": (),
     "OAUTH_ACCOUNTS_SUCCESS_URL": "oauth_accounts:list",
 }
@@ -49,6 +50,7 @@ def test_the_user_model_owns_by_default(bare):
         ("OAUTH_ACCOUNTS_REFRESH_MARGIN", "60", 60),
         ("OAUTH_ACCOUNTS_ATTEMPT_TTL", 60, 60),
         ("OAUTH_ACCOUNTS_HTTP_TIMEOUT", 3, 3.0),
+        ("OAUTH_ACCOUNTS_CONCURRENCY", "8", 8),
         ("OAUTH_ACCOUNTS_PRIVATE_HOSTS", ["10.0.0.0/8"], ["10.0.0.0/8"]),
         ("OAUTH_ACCOUNTS_SUCCESS_URL", "/done/", "/done/"),
         ("OAUTH_ACCOUNTS_OWNER_MODEL", "shop.Shop", "shop.Shop"),

@@ -20,7 +20,7 @@ BACKOFF_BASE = 30.0
 BACKOFF_MAX = 6 * 3600.0
 TRIP_AFTER = 10
 PAUSE_FIRST = 30.0
-PAUSE_LONGEST = 300.0
+PAUSE_LONGEST = 60.0
 RATE_LIMIT_PAUSE = 60.0
 # A call that takes this long is given up, and what became of it is unknown.
 TIMEOUT = 15.0

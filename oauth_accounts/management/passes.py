@@ -25,8 +25,8 @@ class Work:
     provider: str | None = None
     """Slug of the only one to refresh at."""
 
-    workers: int = sweep.CONCURRENCY
-    """Refreshes at a time."""
+    workers: int | None = None
+    """Refreshes at a time; None for what the settings say."""
 
     limit: int | None = None
     """Accounts at most."""
@@ -69,13 +69,20 @@ def run_pass(work: Work, stream: Any, stop: StopSignals) -> Done:
         return min(due, limit or due)
 
     with Progress(stream, "Refreshing", count=count_due) as bar:
-        swept = sweep.run(
-            limit=limit,
-            provider=provider,
-            concurrency=work.workers,
-            max_seconds=work.max_seconds,
-            progress=bar.show,
-        )
+
+        def show(done: int) -> None:
+            bar.show(done)
+            # Here, and not wherever the signal finds it: the sweep ends in good order.
+            stop.check()
+
+        with stop.held():
+            swept = sweep.run(
+                limit=limit,
+                provider=provider,
+                concurrency=work.workers,
+                max_seconds=work.max_seconds,
+                progress=show,
+            )
     stop.check()
     seconds = math.inf if work.max_seconds is None else work.max_seconds
     more = time.monotonic() - started >= seconds

@@ -20,9 +20,7 @@ STOPPED_EXIT_CODE = 128
 def add_arguments(parser: CommandParser) -> None:
     """Declare the options of the action."""
     parser.add_argument("--provider", help="Slug; default: all providers.")
-    parser.add_argument(
-        "--workers", type=positive, default=sweep.CONCURRENCY, help="At a time."
-    )
+    parser.add_argument("--workers", type=positive, help="Refreshes at a time.")
     parser.add_argument("--limit", type=positive, help="Accounts at most, in one pass.")
     parser.add_argument(
         "--max-seconds", type=positive, help="Begin no refresh after that, in one pass."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from asgiref.sync import sync_to_async
@@ -12,6 +13,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts import clock, fields, keyring, refresh, revoke, schedule
+from oauth_accounts.clock import DatabaseNow
 from oauth_accounts.exceptions import ProviderMisconfigured, ReauthRequired
 from oauth_accounts.fields import SEALED_FIELDS, Secret
 from oauth_accounts.models.account_columns import ENGINE_FIELDS, AccountColumns
@@ -161,6 +163,23 @@ class ConnectedAccount(AccountColumns):
         except type(self).DoesNotExist:
             pass
         raise ReauthRequired("account_deleted")
+
+    def engine_state(self) -> dict[str, Any]:
+        """Return tokens, sealed, and state, for another instance of this row."""
+        return {name: getattr(self, name) for name in ENGINE_FIELDS}
+
+    def adopt(self, state: dict[str, Any]) -> None:
+        """Take over what another instance of this row knows; see `engine_state`."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def database_now(self) -> datetime:
+        """Return the time of the database, which all workers share."""
+        # A row that is gone is found out by whoever reads it next.
+        return (
+            self.stored_row().values_list(DatabaseNow(), flat=True).first()
+            or clock.utcnow()
+        )
 
     def require_usable(self) -> None:
         """Raise what stops this account from being used, if anything does."""

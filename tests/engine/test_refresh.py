@@ -17,7 +17,7 @@ from django.dispatch import Signal
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from oauth_accounts import clock, refresh, signals
+from oauth_accounts import clock, refresh, renew, signals
 from oauth_accounts.exceptions import (
     ProviderMisconfigured,
     ProviderUnavailable,
@@ -329,7 +329,7 @@ class TestErrors:
             server.script(Answer(status=401, json={"error": "invalid_client"}))
             claim = refresh.lease.take(account)
             with pytest.raises(ProviderMisconfigured):
-                refresh.perform(account, claim)
+                renew.perform(account, claim)
         assert AccountEvent.objects.filter(kind="provider_paused").count() == 1
 
     def test_too_many_requests_close_the_gate_for_the_provider(self, account, server):

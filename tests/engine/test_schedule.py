@@ -63,7 +63,7 @@ def test_is_fresh_at_the_boundary(account, min_validity, fresh):
     ],
 )
 def test_is_recent_at_the_boundary(account, recent):
-    assert schedule.is_recent(account, 300) is recent
+    assert schedule.is_recent(account, 300, NOW) is recent
 
 
 @pytest.mark.parametrize(
@@ -97,16 +97,19 @@ def due(*, keepalive=None, margin=300, **values):
 
 
 class TestDue:
-    def test_the_margin_before_expiry_spread_by_a_quarter_of_it(self):
+    def test_the_margin_before_expiry_spread_by_a_tenth_of_the_life(self):
         dates = {due() for _ in range(200)}
         assert len(dates) > 150
-        assert min(dates) >= NOW + HOUR - timedelta(seconds=375)
+        assert min(dates) >= NOW + HOUR - timedelta(seconds=300 + 360)
         assert max(dates) <= NOW + HOUR - timedelta(seconds=300)
+        assert max(dates) - min(dates) > timedelta(seconds=300)
 
     def test_at_most_half_of_the_life_is_given_up(self):
-        assert due(expires_at=NOW + timedelta(seconds=20)) == NOW + timedelta(
-            seconds=10
-        )
+        ends = NOW + timedelta(seconds=20)
+        dates = {due(expires_at=ends) for _ in range(200)}
+        assert len(dates) > 150
+        assert NOW + timedelta(seconds=10) <= min(dates)
+        assert max(dates) <= NOW + timedelta(seconds=12)
 
     def test_without_refresh_token_it_is_the_expiry(self):
         assert due(has_refresh_token=False) == NOW + HOUR

@@ -1,0 +1,99 @@
+"""Threads that call providers and do nothing else: no database, no signals."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from oauth_accounts.lease import Claim
+from oauth_accounts.models import ConnectedAccount
+from oauth_accounts.protocol.client import OAuth2Client
+from oauth_accounts.renew import Reply, ask
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One refresh that is under way."""
+
+    account: ConnectedAccount
+    """As it was read under its lease."""
+    claim: Claim
+    """What the write of its answer is fenced by."""
+    client: OAuth2Client | None
+    """Speaks to the account's provider; None makes one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What came of a call."""
+
+    call: Call
+    reply: Reply
+    values: dict[str, Any] | None = field(default=None, repr=False)
+    """The columns of a usable answer, tokens sealed."""
+    seconds: float
+    """How long the provider took."""
+
+
+class Callers:
+    """
+    A pool of threads, started as they are needed.
+
+    limit: threads at most.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._threads: list[threading.Thread] = []
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self.landed: deque[Outcome] = deque()
+        """What has come of calls; whoever has dealt with the first one removes it."""
+
+    def start(self, call: Call, flying: int) -> None:
+        """Hand over a call. flying: calls under way, this one included."""
+        if len(self._threads) < min(flying, self._limit):
+            thread = threading.Thread(
+                target=self._work, name="oauth_accounts.caller", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+        self._calls.put(call)
+
+    def wait(self, seconds: float) -> None:
+        """Return when something has landed, or when so much time is over."""
+        try:
+            # Unlike a wait for a thread, one for a queue is safely interrupted by signals.
+            if not self.landed:
+                self._bell.get(timeout=max(0.0, seconds))
+            while True:
+                self._bell.get_nowait()
+        except Empty:
+            return
+
+    def stop(self) -> None:
+        """Let the threads end, each after the call it is making."""
+        for _thread in self._threads:
+            self._calls.put(None)
+        self._threads = []
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            self.landed.append(_make(call))
+            self._bell.put(None)
+
+
+def _make(call: Call) -> Outcome:
+    started = time.monotonic()
+    reply = ask(call.account, call.client)
+    seconds = time.monotonic() - started
+    tokens = reply.tokens
+    values = None
+    if tokens is not None and tokens.usable:
+        # Sealed here already: the writer has enough to do.
+        values = call.account.token_values(tokens)
+    return Outcome(call=call, reply=reply, values=values, seconds=seconds)

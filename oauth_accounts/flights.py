@@ -1,0 +1,109 @@
+"""
+One refresh of an account at a time in this process, and all who want it share its outcome.
+
+The lease does that between processes, at the price of looking at the database over and
+over; threads of one process wait for each other without any.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from oauth_accounts.exceptions import ProviderUnavailable, TokenError
+
+if TYPE_CHECKING:
+    from oauth_accounts.models import ConnectedAccount
+
+
+@dataclass(slots=True)
+class Flight:
+    """A refresh that is under way, and what became of it."""
+
+    landed: threading.Event = field(default_factory=threading.Event)
+    state: dict[str, Any] | None = field(default=None, repr=False)
+    """The account's columns afterwards; None when nobody knows."""
+    error: TokenError | None = None
+
+
+_flights: dict[tuple[str, Any], Flight] = {}
+_lock = threading.Lock()
+
+
+def share(
+    account: ConnectedAccount,
+    work: Callable[[], None],
+    *,
+    seconds: float,
+    content: Callable[[], bool],
+) -> None:
+    """
+    Do the work, or wait for the thread that is doing it and take over its outcome.
+
+    work: refreshes the account. seconds: to wait at most.
+    content: whether the account's present token will do, so that nobody need be waited for.
+
+    Raises what the work raises, also to those who waited, and ProviderUnavailable
+    "refresh_in_progress" when it takes longer.
+    """
+    key = (account.write_alias, account.pk)
+    deadline = time.monotonic() + seconds
+    while True:
+        with _lock:
+            flight = _flights.get(key)
+            if flight is None:
+                mine = _flights[key] = Flight()
+        if flight is None:
+            _lead(account, key, mine, work)
+            return
+        if content():
+            return
+        if not flight.landed.wait(max(0.0, deadline - time.monotonic())):
+            raise ProviderUnavailable("refresh_in_progress", retry_after=5)
+        if _join(account, flight):
+            return
+
+
+def _lead(
+    account: ConnectedAccount,
+    key: tuple[str, Any],
+    flight: Flight,
+    work: Callable[[], None],
+) -> None:
+    try:
+        work()
+        flight.state = account.engine_state()
+    except TokenError as error:
+        flight.state, flight.error = account.engine_state(), error
+        raise
+    finally:
+        with _lock:
+            _flights.pop(key, None)
+        flight.landed.set()
+
+
+def _join(account: ConnectedAccount, flight: Flight) -> bool:
+    """Take over what became of a flight; return False when it was nothing."""
+    if flight.state is None:
+        return False
+    moved: bool = flight.state["generation"] != account.generation
+    account.adopt(flight.state)
+    if flight.error is not None:
+        # A copy: a traceback belongs to one thread.
+        raise copy.copy(flight.error)
+    return moved
+
+
+def _forget() -> None:
+    # The threads that would have landed them are not in the child.
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+    _flights.clear()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,164 @@
+"""
+The call itself and what follows from its answer, for one account whose lease is held.
+
+Nothing stands between the answer and its write: what can fail, or is slow, comes later.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from oauth_accounts import lease, reactions, writeback
+from oauth_accounts.exceptions import (
+    ProviderMisconfigured,
+    ProviderUnavailable,
+    ReauthRequired,
+    TokenError,
+    TokenUndecryptable,
+)
+from oauth_accounts.lease import Claim
+from oauth_accounts.schedule import is_fresh
+from oauth_accounts.writeback import Answered
+
+if TYPE_CHECKING:
+    from oauth_accounts.fields import Secret
+    from oauth_accounts.models import ConnectedAccount
+    from oauth_accounts.protocol.client import OAuth2Client
+    from oauth_accounts.protocol.tokens import TokenSet
+
+
+def require_refreshable(
+    account: ConnectedAccount, held: uuid.UUID | None = None
+) -> None:
+    """
+    Raise what stands in the way of a refresh, before anything is sent.
+
+    held: the lease, where the row is claimed already.
+    """
+    provider = account.provider
+    if not provider.enabled:
+        raise ProviderMisconfigured("provider_disabled")
+    if provider.is_paused():
+        wait = max(1.0, provider.seconds_paused())
+        raise ProviderUnavailable("provider_paused", retry_after=wait)
+    if not account.owner_is_active():
+        reactions.disable(account, "owner_inactive")
+        raise ProviderMisconfigured("owner_inactive")
+    if not can_refresh(account):
+        if is_fresh(account, 0):
+            raise ReauthRequired("refresh_token_expired")
+        if reactions.require_reauth(account, "refresh_token_expired", held):
+            raise ReauthRequired("refresh_token_expired")
+        # Somebody is at work on it, and may come back with a new one.
+
+
+def can_refresh(account: ConnectedAccount) -> bool:
+    return account.refresh_token is not None and not account.refresh_token_is_expired()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What came of asking a provider: tokens or an error, never both."""
+
+    tokens: TokenSet | None = field(default=None, repr=False)
+    error: TokenError | None = None
+    sent: bool = True
+    """False when the error stood in the way of sending anything."""
+
+
+def perform(account: ConnectedAccount, claim: Claim) -> None:
+    """
+    Call the provider once and store what it answers.
+
+    Raises TokenError after having recorded the reaction.
+    """
+    settle(account, claim, ask(account))
+
+
+def ask(account: ConnectedAccount, client: OAuth2Client | None = None) -> Reply:
+    """
+    Call the provider once, without a look at the database.
+
+    client: speaks to the account's provider; made here when there is none.
+    """
+    try:
+        refresh_token = account.reveal("refresh_token")
+        client = client or account.provider.oauth_client()
+    except (TokenUndecryptable, ProviderMisconfigured) as error:
+        return Reply(error=error, sent=False)
+    try:
+        # require_refreshable() has seen that there is one.
+        return Reply(tokens=client.refresh(cast("Secret", refresh_token)))
+    except TokenError as error:
+        return Reply(error=error)
+
+
+def settle(account: ConnectedAccount, claim: Claim, reply: Reply) -> None:
+    """Store a provider's answer, or record the reaction to it and raise TokenError."""
+    tokens, error = reply.tokens, reply.error
+    if tokens is not None and (tokens.access_token or tokens.refresh_token):
+        store(account, claim, tokens)
+        return
+    if error is not None and not reply.sent:
+        lease.release(
+            account, claim.lease, reactions.CONFIGURATION_RETRY_SECONDS, armed=True
+        )
+        reactions.configuration_failed(account, error)
+        raise error
+    if tokens is not None and tokens.raw_body is not None:
+        reactions.keep_unread(account, tokens.raw_body)
+    # Answered, but not in words: the refresh token may be spent.
+    react(account, claim, error or ProviderUnavailable("outcome_unknown"))
+
+
+def react(account: ConnectedAccount, claim: Claim, error: TokenError) -> None:
+    """Record a failed call by what it means, and raise it unless a sibling won."""
+    account.reload()
+    if account.generation != claim.generation:
+        # A sibling's refresh made our refresh token invalid; theirs is stored.
+        account.require_usable()
+        return
+    reactions.failed(account, claim.lease, error)
+    account.reload()
+    if isinstance(error, ReauthRequired):
+        raise ReauthRequired(account.status_reason or error.code)
+    raise error
+
+
+def store(account: ConnectedAccount, claim: Claim, tokens: TokenSet) -> None:
+    """
+    Write the answer, fenced by lease and generation, and tell of it afterwards.
+
+    Raises ProviderUnavailable when the answer held no usable access token; its refresh
+    token is stored even then.
+    """
+    answered = Answered(
+        account=account, claim=claim, values=account.token_values(tokens)
+    )
+    if not writeback.write(answered):
+        superseded(answered)
+        account.require_usable()
+        return
+    before = take_over(answered)
+    reactions.stored(account, tokens.usable, *before)
+    if not tokens.usable:
+        raise ProviderUnavailable("bad_answer")
+
+
+def superseded(answered: Answered) -> None:
+    """Hand over tokens that came too late, and read what the account is by now."""
+    reactions.keep_for_revocation(answered.account, answered.values)
+    answered.account.reload()
+
+
+def take_over(answered: Answered) -> tuple[list[str] | None, int]:
+    """Bring the instance to what was written; return its scopes and failures before."""
+    account = answered.account
+    before = account.scopes, account.failure_count
+    for name, value in answered.values.items():
+        setattr(account, name, value)
+    account.generation = answered.claim.generation + 1
+    account.lease = account.lease_until = account.attempt_started_at = None
+    return before

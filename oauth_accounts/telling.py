@@ -1,0 +1,81 @@
+"""What a sweep tells of stored answers: signals, events and numbers, off the writer's way."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+
+from django.db import DatabaseError, connections
+
+from oauth_accounts import durable, outages, reactions, signals
+from oauth_accounts.models import ConnectedAccount, Provider
+
+logger = logging.getLogger("oauth_accounts")
+
+# A count for each refresh would make one row of the database the busiest of all.
+COUNT_SECONDS = 1.0
+
+
+class Telling:
+    """
+    Tells of successes, in a thread of its own: a slow receiver must not delay a write.
+
+    alias: the database that accounts are written to.
+    """
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+        # A test's transaction, or a database in memory, is seen by this thread only.
+        self._is_alone = durable.is_inline() or durable.is_in_memory(alias)
+        self._thread: ThreadPoolExecutor | None = None
+        self._counts: Counter[Provider] = Counter()
+        self._counted_at = monotonic()
+
+    def succeeded(
+        self, account: ConnectedAccount, before: tuple[list[str] | None, int]
+    ) -> None:
+        """Tell of one stored answer. before: scopes, and failures in a row."""
+        self._counts[account.provider] += 1
+        outages.succeeded(account.provider)
+        if not self._is_news(account, *before):
+            return
+        if self._is_alone:
+            reactions.stored(account, True, *before, counted=True)
+            return
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "oauth_accounts.telling")
+        self._thread.submit(reactions.stored, account, True, *before, counted=True)
+
+    def count(self, *, now: bool = False) -> None:
+        """Write the numbers, once a second, or now."""
+        if not now and monotonic() - self._counted_at < COUNT_SECONDS:
+            return
+        self._counted_at = monotonic()
+        counts, self._counts = self._counts, Counter()
+        for provider, count in counts.items():
+            try:
+                provider.refresh_statistics.record("success", count=count)
+            except DatabaseError as error:
+                logger.warning(
+                    "%s refreshes are stored, but could not be counted (%s).",
+                    count,
+                    type(error).__name__,
+                )
+
+    def stop(self) -> None:
+        """Write what is left, and wait for the receivers."""
+        self.count(now=True)
+        if self._thread is not None:
+            self._thread.submit(connections.close_all)
+            self._thread.shutdown()
+
+    def _is_news(
+        self, account: ConnectedAccount, scopes: list[str] | None, failures: int
+    ) -> bool:
+        return bool(
+            failures
+            or signals.tokens_refreshed.has_listeners(ConnectedAccount)
+            or (scopes is not None and set(scopes) != set(account.scopes or ()))
+        )
