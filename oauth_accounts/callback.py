@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import re
@@ -49,15 +50,6 @@ DENIALS = frozenset(
     }
 )
 FRONT_CHANNEL_TOKENS = frozenset({"access_token", "id_token", "refresh_token"})
-
-# With whether the owner has accounts at the provider; composed once, it is not cheap.
-_ATTEMPTS = AuthorizationAttempt.objects.select_related("provider").annotate(
-    known=Exists(
-        ConnectedAccount.objects.filter(
-            owner=OuterRef("owner"), provider=OuterRef("provider")
-        )
-    )
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,9 +139,19 @@ def burn(state: Secret | None) -> AuthorizationAttempt:
         raise AuthorizationError("in_transaction") from None
     if not burned:
         raise InvalidState("state_unknown_or_used")
-    attempt = _ATTEMPTS.using(alias).get(state_hash=hashed)
+    attempt = _attempts().using(alias).get(state_hash=hashed)
     attempt.owner_is_known = attempt.known
     return attempt
+
+
+@functools.cache
+def _attempts() -> Any:
+    """Return all, with whether the owner has accounts there; composing it is not cheap."""
+    accounts = ConnectedAccount.objects.filter(
+        owner=OuterRef("owner"), provider=OuterRef("provider")
+    )
+    rows = AuthorizationAttempt.objects.select_related("provider")
+    return rows.annotate(known=Exists(accounts))
 
 
 def check(
