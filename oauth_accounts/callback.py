@@ -139,8 +139,8 @@ def burn(state: Secret | None) -> AuthorizationAttempt:
         raise AuthorizationError("in_transaction") from None
     if not burned:
         raise InvalidState("state_unknown_or_used")
-    attempt = _attempts().using(alias).get(state_hash=hashed)
-    attempt.owner_is_known = attempt.known
+    attempt: AuthorizationAttempt = _attempts().using(alias).get(state_hash=hashed)
+    attempt.owner_is_known = attempt.known  # type: ignore[attr-defined]
     return attempt
 
 

@@ -1,0 +1,149 @@
+"""Threads of one process that want the same refresh share it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+from django.db import connections
+
+from oauth_accounts import flights, refresh
+from oauth_accounts.exceptions import ProviderUnavailable, ReauthRequired
+from oauth_accounts.models import ConnectedAccount
+from oauth_accounts.testing.wire import Answer
+
+
+def in_thread(work, *arguments):
+    caught = []
+
+    def run():
+        try:
+            caught.append(work(*arguments))
+        except Exception as error:  # noqa: BLE001  # looked at by the test
+            caught.append(error)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, caught
+
+
+@pytest.fixture
+def held(server):
+    """A token endpoint that answers when it is told to."""
+    asked, go_on = threading.Event(), threading.Event()
+    server.on_token_request = lambda request: (asked.set(), go_on.wait(20))
+    yield asked, go_on
+    go_on.set()
+
+
+def test_who_waits_does_so_without_a_query(account, server, held, monkeypatch):
+    asked, go_on = held
+    mine = ConnectedAccount.objects.get(pk=account.pk)
+    leader, led = in_thread(account.get_access_token)
+    assert asked.wait(10)
+    reloads = []
+    monkeypatch.setattr(ConnectedAccount, "reload", reloads.append)
+    waiter, waited = in_thread(mine.get_access_token)
+    while not flights._flights:  # pragma: no cover
+        time.sleep(0.01)
+    go_on.set()
+    leader.join()
+    waiter.join()
+    assert waited == led
+    assert mine.generation == 1
+    assert mine not in reloads
+    assert len(server.token_requests) == 1
+    assert flights._flights == {}
+
+
+def test_who_waited_gets_the_same_error_and_state(account, server, held):
+    asked, go_on = held
+    server.script(Answer(status=400, json={"error": "invalid_grant"}))
+    mine = ConnectedAccount.objects.get(pk=account.pk)
+    leader, led = in_thread(account.get_access_token)
+    assert asked.wait(10)
+    waiter, waited = in_thread(mine.get_access_token)
+    go_on.set()
+    leader.join()
+    waiter.join()
+    assert isinstance(led[0], ReauthRequired)
+    assert isinstance(waited[0], ReauthRequired)
+    assert waited[0] is not led[0]
+    assert waited[0].code == led[0].code == "invalid_grant"
+    assert mine.status == "needs_reauth"
+    assert len(server.token_requests) == 1
+
+
+def test_who_waits_gives_up_in_the_end(account, server, held, monkeypatch):
+    asked, go_on = held
+    mine = ConnectedAccount.objects.get(pk=account.pk)
+    leader, _led = in_thread(account.get_access_token)
+    assert asked.wait(10)
+    monkeypatch.setattr(refresh, "WAIT_SECONDS", 0.1)
+    with pytest.raises(ProviderUnavailable) as caught:
+        mine.get_access_token()
+    assert caught.value.code == "refresh_in_progress"
+    go_on.set()
+    leader.join()
+
+
+def test_a_leader_that_broke_down_is_replaced(account, server, held):
+    asked, go_on = held
+    mine = ConnectedAccount.objects.get(pk=account.pk)
+
+    def break_down():
+        asked.set()
+        go_on.wait(10)
+        raise MemoryError
+
+    def lead():
+        flights.share(account, break_down, seconds=20, content=lambda: False)
+
+    leader, led = in_thread(lead)
+    assert asked.wait(10)
+    waiter, waited = in_thread(mine.get_access_token)
+    go_on.set()
+    leader.join()
+    waiter.join()
+    assert isinstance(led[0], MemoryError)
+    assert server.is_live(waited[0])
+
+
+def test_a_leader_that_changed_nothing_is_followed_by_the_next(account):
+    began, go_on = threading.Event(), threading.Event()
+    mine = ConnectedAccount.objects.get(pk=account.pk)
+
+    def nothing():
+        began.set()
+        go_on.wait(10)
+
+    def share(work, row):
+        flights.share(row, work, seconds=20, content=lambda: False)
+
+    leader, _led = in_thread(share, nothing, account)
+    assert began.wait(10)
+    done = []
+    waiter, _waited = in_thread(share, lambda: done.append("mine"), mine)
+    go_on.set()
+    leader.join()
+    waiter.join()
+    assert done == ["mine"]
+
+
+def test_a_child_process_knows_nothing_of_flights_of_its_parent(account, held):
+    """The thread that would land them is not in the child."""
+    asked, go_on = held
+    leader, _led = in_thread(account.get_access_token)
+    assert asked.wait(10)
+    assert flights._flights
+    child = os.fork()
+    if not child:  # pragma: no cover
+        os._exit(len(flights._flights))
+    _pid, status = os.waitpid(child, 0)
+    go_on.set()
+    leader.join()
+    assert os.waitstatus_to_exitcode(status) == 0
