@@ -28,7 +28,7 @@ class ProviderDescription:
     """Redirect URIs registered, compared exactly; None takes any."""
     token_endpoint_auth_method: ClientAuth = "client_secret_basic"
     """The one way in which the client may authenticate."""
-    expires_in: int | None = 3600
+    expires_in: float | None = 3600
     """Lifetime of access tokens in seconds; None leaves it out of the answer."""
     rotate: bool = True
     """True: each refresh token works once and a replay ends the grant."""

@@ -150,20 +150,14 @@ class FakeProvider(OAuthServer):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGINT or SIGTERM; print the address, then the Provider fields as JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m oauth_accounts.testing.server", description=main.__doc__
-    )
-    parser.add_argument(
-        "--port", type=int, default=0, help="TCP port; 0 takes a free one"
-    )
-    parser.add_argument("--expires-in", type=int, default=3600, metavar="SECONDS")
-    parser.add_argument("--no-rotate", action="store_true")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     # Blocked before the threads begin, so that they leave the signals to sigwait().
     ends = {signal.SIGINT, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:
         with FakeProvider(options.port) as provider:
+            provider.client_id = options.client_id or provider.client_id
+            provider.client_secret = options.client_secret or provider.client_secret
             provider.expires_in = options.expires_in
             provider.rotate = not options.no_rotate
             fields = json.dumps(provider.as_provider_fields())
@@ -172,6 +166,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
             signal.sigwait(ends)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m oauth_accounts.testing.server", description=main.__doc__
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="TCP port; 0 takes a free one")
+    add("--client-id", metavar="ID", help="new each time unless it is given")
+    add("--client-secret", metavar="SECRET", help="likewise; made up, for tests only")
+    add("--expires-in", type=_seconds, default=3600, metavar="SECONDS")
+    add("--no-rotate", action="store_true")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    """Return a number that is whole where it was written so: 60, but 2.5."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 if __name__ == "__main__":

@@ -33,7 +33,11 @@ class TestMain:
 
     @pytest.mark.parametrize(
         ("arguments", "lifetime", "rotates"),
-        [([], 3600, True), (["--expires-in", "20", "--no-rotate"], 20, False)],
+        [
+            ([], 3600, True),
+            (["--expires-in", "20", "--no-rotate"], 20, False),
+            (["--expires-in", "2.5"], 2.5, True),
+        ],
     )
     def test_options_are_obeyed(
         self, monkeypatch, capsys, arguments, lifetime, rotates
@@ -46,8 +50,24 @@ class TestMain:
         ends, provider = seen
         assert ends == {signal.SIGINT, signal.SIGTERM}
         assert (provider.expires_in, provider.rotate) == (lifetime, rotates)
+        assert isinstance(provider.expires_in, type(lifetime))
         assert capsys.readouterr().out.startswith("http://127.0.0.1:")
         assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+    def test_client_may_stay_the_same_across_starts(self, monkeypatch, capsys):
+        monkeypatch.setattr(signal, "sigwait", lambda ends: signal.SIGTERM)
+        main(["--client-id", "an-id", "--client-secret", "a made-up secret"])
+        fields = json.loads(capsys.readouterr().out.splitlines()[1])
+        assert fields["client_id"] == "an-id"
+        assert fields["client_secret"] == "a made-up secret"
+
+    def test_client_is_new_each_time_otherwise(self, monkeypatch, capsys):
+        monkeypatch.setattr(signal, "sigwait", lambda ends: signal.SIGTERM)
+        main([])
+        main([])
+        one, other = map(json.loads, capsys.readouterr().out.splitlines()[1::2])
+        assert one["client_id"] != other["client_id"]
+        assert one["client_secret"] != other["client_secret"]
 
     def test_module_runs_as_a_script(self, monkeypatch, capsys):
         name = "oauth_accounts.testing.server"
