@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 from django.utils import timezone
 
 from oauth_accounts import sweep, turns
@@ -187,7 +188,12 @@ def test_a_provider_that_is_disabled_meanwhile_is_called_no_more(
     monkeypatch.setattr(turns, "FIRST_BATCH", 4)
     monkeypatch.setattr(turns, "BATCH_SIZE", 4)
     many(20)
-    server.on_token_request = lambda request: Provider.objects.update(enabled=False)
+
+    def disable(request):
+        Provider.objects.update(enabled=False)
+        connections.close_all()
+
+    server.on_token_request = disable
     result = sweep.run(concurrency=2)
     assert 1 <= result.refreshed <= 4
     assert not ConnectedAccount.objects.exclude(lease=None).exists()
