@@ -9,6 +9,8 @@ try:
 except ImportError:
     from oauth_accounts.sweep import claim_due
 
+from django.db.models.functions import Now
+
 from oauth_accounts.models import ConnectedAccount, Provider
 
 __all__ = ["claim", "count_of", "give_back"]
@@ -26,5 +28,6 @@ def count_of(claimed: Any) -> int:
 
 def give_back(provider: Provider) -> None:
     """Make leased accounts claimable again."""
-    leased = ConnectedAccount.objects.filter(provider=provider, lease__isnull=False)
+    due = ConnectedAccount.objects.filter(provider=provider, refresh_due_at__lte=Now())
+    leased = due.filter(lease__isnull=False)
     leased.update(lease=None, lease_until=None, attempt_started_at=None)
