@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-try:
-    from oauth_accounts.batch import claim_due
-except ImportError:
-    from oauth_accounts.sweep import claim_due
+from collections.abc import Sized
 
 from django.db.models.functions import Now
 
+from oauth_accounts.batch import claim_due
 from oauth_accounts.models import ConnectedAccount, Provider
 
-__all__ = ["claim", "count_of", "give_back"]
 
-
-def claim(provider: Provider, limit: int) -> Any:
+def claim(provider: Provider, limit: int) -> Sized:
     """Lease so many due accounts of a provider, as a sweep does."""
     return claim_due(provider, limit)
-
-
-def count_of(claimed: Any) -> int:
-    """Return how many accounts a claim got."""
-    return len(claimed[1])
 
 
 def give_back(provider: Provider) -> None:

@@ -33,6 +33,7 @@ HELD = {
     "claim/nothing due/1000000": 1.5,
     "memory/above start": 20.0,
     "memory/growth in the second half": 0.5,
+    "memory/accounts": 1_000_000.0,
     "herd/1 callers in 1/slowest": 220.0,
     "herd/100 callers in 1/slowest": 250.0,
     "herd/100 callers in 1/requests": 1.0,
@@ -79,6 +80,12 @@ def test_every_line_holds_or_is_not_built() -> None:
 def test_a_figure_that_is_too_bad_misses_one_line(name: str) -> None:
     verdicts = judge({**HELD, name: MISSED[name]})
     assert [verdict.held for _, verdict in verdicts].count(False) == 1
+
+
+def test_a_small_table_proves_nothing_about_a_million_rows() -> None:
+    small = {**HELD, "admin list/accounts": 1_000.0, "memory/accounts": 1_000.0}
+    del small["claim/due/1000000"], small["claim/nothing due/1000000"]
+    assert [verdict.held for _, verdict in judge(small)].count(None) == 6
 
 
 def test_lines_that_were_not_measured_are_left_out() -> None:
