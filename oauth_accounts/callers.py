@@ -12,7 +12,7 @@ from typing import Any
 from oauth_accounts.lease import Claim
 from oauth_accounts.models import ConnectedAccount
 from oauth_accounts.protocol.client import OAuth2Client
-from oauth_accounts.renew import Reply, ask
+from oauth_accounts.renew import Reply, ask, is_for_another
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +93,11 @@ def _make(call: Call) -> Outcome:
     seconds = time.monotonic() - started
     tokens = reply.tokens
     values = None
-    if tokens is not None and tokens.usable:
+    if (
+        tokens is not None
+        and tokens.usable
+        and not is_for_another(call.account, tokens)
+    ):
         # Sealed here already: the writer has enough to do.
         values = call.account.token_values(tokens)
     return Outcome(call=call, reply=reply, values=values, seconds=seconds)

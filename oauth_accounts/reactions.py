@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 
 from oauth_accounts import clock, outages, signals
@@ -30,7 +30,6 @@ from oauth_accounts.schedule import backoff
 if TYPE_CHECKING:
     from django.dispatch import Signal
 
-    from oauth_accounts.fields import Secret
     from oauth_accounts.models import ConnectedAccount, Provider
 
 logger = logging.getLogger("oauth_accounts")
@@ -251,48 +250,6 @@ def _change_state(
         for name, value in values.items():
             setattr(account, name, value)
     return bool(changed)
-
-
-def keep_for_revocation(account: ConnectedAccount, values: dict[str, Any]) -> None:
-    """
-    Hand tokens that came too late to the outbox, unless the account has newer ones.
-
-    Revoking them after a reconnect could end the new grant along with the old one.
-    """
-    current = account.stored_row().values_list("status", flat=True).first()
-    if current not in (None, account.Status.REVOKED):
-        return
-    tokens = {
-        "account_key": account.pk,
-        "access_token": values.get("access_token"),
-        "refresh_token": values.get("refresh_token"),
-        "reason": "superseded",
-    }
-    outbox = account.provider.pending_revocations
-    try:
-        with transaction.atomic(using=account.write_alias):
-            outbox.create(account_id=account.pk if current else None, **tokens)
-    except IntegrityError:
-        outbox.create(**tokens)
-
-
-def keep_unread(account: ConnectedAccount, raw_body: Secret) -> None:
-    """
-    Keep the sealed body of an answer that made no sense, for a week.
-
-    It may hold the only refresh token that works. Nothing depends on it: what goes wrong
-    is logged.
-    """
-    answers = account.unread_answers.using(account.write_alias)
-    try:
-        with transaction.atomic(using=account.write_alias):
-            answers.create(account=account, body=raw_body)
-    except DatabaseError as error:
-        logger.warning(
-            "An unreadable answer for account %s could not be kept (%s).",
-            account.pk,
-            type(error).__name__,
-        )
 
 
 def announce(account: ConnectedAccount, signal: Signal, **arguments: Any) -> None:

@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from oauth_accounts import lease, reactions, writeback
+from oauth_accounts import lease, reactions, salvage, writeback
 from oauth_accounts.exceptions import (
     ProviderMisconfigured,
     ProviderUnavailable,
@@ -98,6 +98,9 @@ def ask(account: ConnectedAccount, client: OAuth2Client | None = None) -> Reply:
 def settle(account: ConnectedAccount, claim: Claim, reply: Reply) -> None:
     """Store a provider's answer, or record the reaction to it and raise TokenError."""
     tokens, error = reply.tokens, reply.error
+    if tokens is not None and is_for_another(account, tokens):
+        _refuse(account, claim, tokens)
+        raise ReauthRequired("identity_changed")
     if tokens is not None and (tokens.access_token or tokens.refresh_token):
         store(account, claim, tokens)
         return
@@ -108,9 +111,27 @@ def settle(account: ConnectedAccount, claim: Claim, reply: Reply) -> None:
         reactions.configuration_failed(account, error)
         raise error
     if tokens is not None and tokens.raw_body is not None:
-        reactions.keep_unread(account, tokens.raw_body)
+        salvage.keep_unread(account, tokens.raw_body)
     # Answered, but not in words: the refresh token may be spent.
     react(account, claim, error or ProviderUnavailable("outcome_unknown"))
+
+
+def is_for_another(account: ConnectedAccount, tokens: TokenSet) -> bool:
+    """
+    Say whether the ID token of an answer is about somebody else.
+
+    OpenID Connect Core section 12.2: its subject has to be that of the first one.
+    """
+    if account.provider.uid_path != "sub" or tokens.subject is None:
+        return False
+    return tokens.subject != account.uid
+
+
+def _refuse(account: ConnectedAccount, claim: Claim, tokens: TokenSet) -> None:
+    # A stranger's tokens: the account keeps its own, which will not do for long.
+    values = account.token_values(tokens)
+    reactions.require_reauth(account, "identity_changed", claim.lease)
+    salvage.refuse(account, values, "identity_changed")
 
 
 def react(account: ConnectedAccount, claim: Claim, error: TokenError) -> None:
@@ -149,7 +170,7 @@ def store(account: ConnectedAccount, claim: Claim, tokens: TokenSet) -> None:
 
 def superseded(answered: Answered) -> None:
     """Hand over tokens that came too late, and read what the account is by now."""
-    reactions.keep_for_revocation(answered.account, answered.values)
+    salvage.keep_for_revocation(answered.account, answered.values)
     answered.account.reload()
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
+from base64 import urlsafe_b64encode
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -17,7 +19,7 @@ from django.dispatch import Signal
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from oauth_accounts import clock, refresh, renew, signals
+from oauth_accounts import clock, refresh, renew, salvage, signals, sweep
 from oauth_accounts.exceptions import (
     ProviderMisconfigured,
     ProviderUnavailable,
@@ -618,7 +620,7 @@ class TestMeanwhile:
         monkeypatch.setattr(account, "stored_row", lambda: seen)
         rows.delete()
         PendingRevocation.objects.all().delete()
-        refresh.reactions.keep_for_revocation(account, values)
+        salvage.keep_for_revocation(account, values)
         late = PendingRevocation.objects.get()
         assert late.account is None
         assert late.reveal("refresh_token") == Secret("rt")
@@ -748,3 +750,60 @@ class TestRecording:
         account.refresh()
         left = account.expires_at - timezone.now()
         assert timedelta(days=3640) < left < timedelta(days=3651)
+
+
+def id_token(subject) -> str:
+    claims = urlsafe_b64encode(json.dumps({"sub": subject}).encode()).decode()
+    return f"e30.{claims.rstrip('=')}.c2ln"
+
+
+class TestIdentity:
+    """An ID token that comes with a refresh is about whom the first one was about."""
+
+    def answer(self, subject, **values):
+        return Answer(
+            json={
+                "access_token": "at-of-somebody",
+                "refresh_token": "rt-of-somebody",
+                "token_type": "bearer",
+                "expires_in": 3600,
+                "id_token": id_token(subject),
+                **values,
+            }
+        )
+
+    @pytest.mark.parametrize("swept", [False, True])
+    def test_a_strangers_tokens_are_not_stored(self, account, server, swept):
+        before = account.refresh_token
+        server.script(self.answer("mallory"))
+        if swept:
+            assert sweep.run().failed == 1
+        else:
+            with pytest.raises(ReauthRequired) as caught:
+                account.get_access_token()
+            assert caught.value.code == "identity_changed"
+        account.reload()
+        assert (account.status, account.status_reason) == (
+            "needs_reauth",
+            "identity_changed",
+        )
+        assert account.refresh_token == before
+        [waiting] = PendingRevocation.objects.all()
+        assert waiting.reason == "identity_changed"
+        assert waiting.reveal("refresh_token").get_value() == "rt-of-somebody"
+        assert waiting.reveal("access_token").get_value() == "at-of-somebody"
+
+    @pytest.mark.parametrize("subject", ["alice", None, 7, ["alice"]])
+    def test_the_same_subject_or_none_is_stored(self, account, server, subject):
+        server.script(self.answer(subject))
+        assert account.get_access_token() == "at-of-somebody"
+
+    @pytest.mark.parametrize("token", ["", "a.b", "a.é.c", "a.!!!!!.c", "a.W10.c"])
+    def test_what_is_no_id_token_says_nothing(self, account, server, token):
+        server.script(self.answer("alice", id_token=token))
+        assert account.get_access_token() == "at-of-somebody"
+
+    def test_a_subject_of_another_kind_is_not_compared(self, account, server):
+        type(account.provider).objects.update(uid_path="id")
+        server.script(self.answer("mallory"))
+        assert account.get_access_token() == "at-of-somebody"

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import DatabaseError
 from django.utils import timezone
 
-from oauth_accounts import reactions, tasks
+from oauth_accounts import tasks
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import UnreadAnswer
 from oauth_accounts.protocol.tokens import MAX_RAW_BODY, parse_token_answer
@@ -29,7 +29,7 @@ def body_of(raw: bytes) -> Secret:
 def test_e24_the_body_is_kept_sealed_and_can_be_recovered(account, size):
     raw = GARBAGE if size is None else GARBAGE + b"x" * size
 
-    reactions.keep_unread(account, body_of(raw))
+    salvage.keep_unread(account, body_of(raw))
 
     kept = account.unread_answers.get()
     assert b"only-here" not in stored(kept, "body")
@@ -37,7 +37,7 @@ def test_e24_the_body_is_kept_sealed_and_can_be_recovered(account, size):
 
 
 def test_e24_bytes_that_are_no_text_are_kept_too(account):
-    reactions.keep_unread(account, body_of(b"\xff\x00only-here"))
+    salvage.keep_unread(account, body_of(b"\xff\x00only-here"))
 
     assert "only-here" in account.unread_answers.get().reveal("body").get_value()
 
@@ -48,7 +48,7 @@ def test_an_account_that_is_gone_is_no_error(account, caplog):
     type(account).objects.filter(pk=key).delete()
     account.pk = key
 
-    reactions.keep_unread(account, Secret("only-here"))
+    salvage.keep_unread(account, Secret("only-here"))
 
     assert not UnreadAnswer.objects.exists()
     assert "could not be kept" in caplog.text
@@ -61,7 +61,7 @@ def test_a_database_that_fails_is_no_error(account, caplog, monkeypatch):
 
     monkeypatch.setattr(UnreadAnswer, "save", fails)
 
-    reactions.keep_unread(account, Secret("only-here"))
+    salvage.keep_unread(account, Secret("only-here"))
 
     assert "could not be kept (DatabaseError)" in caplog.text
     assert "only-here" not in caplog.text
@@ -70,10 +70,10 @@ def test_a_database_that_fails_is_no_error(account, caplog, monkeypatch):
 class TestPurge:
     @pytest.fixture
     def old(self, account):
-        reactions.keep_unread(account, Secret("old"))
+        salvage.keep_unread(account, Secret("old"))
         week = timezone.now() - timedelta(days=7, minutes=1)
         UnreadAnswer.objects.update(created_at=week)
-        reactions.keep_unread(account, Secret("new"))
+        salvage.keep_unread(account, Secret("new"))
 
     def test_the_task_does_it(self, old):
         tasks.purge_expired_attempts()
