@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import DatabaseError
 from django.utils import timezone
 
-from oauth_accounts import tasks
+from oauth_accounts import salvage, tasks
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import UnreadAnswer
 from oauth_accounts.protocol.tokens import MAX_RAW_BODY, parse_token_answer
