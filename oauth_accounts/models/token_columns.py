@@ -29,7 +29,8 @@ def token_columns(account: ConnectedAccount, tokens: TokenSet) -> dict[str, Any]
             tokens.issued_at, tokens.refresh_token_expires_in
         )
     if not tokens.usable:
-        return {**columns, **_failure(account, tokens)}
+        key = _resealed(account, columns) if columns else {}
+        return {**columns, **_failure(account, tokens), **key}
     columns |= _sealed(
         account, access_token=tokens.access_token, id_token=tokens.id_token
     )
@@ -91,7 +92,8 @@ def _resealed(account: ConnectedAccount, columns: dict[str, Any]) -> dict[str, A
     """Bring the columns that stay under the newest key too: a row has one key id."""
     key_id = keyring.current_key_id()
     if account.key_id == key_id:
-        return {}
+        # Named all the same: a rotation of keys may have written another one meanwhile.
+        return {"key_id": key_id}
     try:
         kept = {
             name: account.reveal(name) for name in SEALED_FIELDS if name not in columns
