@@ -194,6 +194,7 @@ class Sweep:
     def _write(self) -> None:
         # Kept until it is done: whatever interrupts this, they are written in the end.
         group = [_answered(outcome) for outcome in self._unwritten]
+        self._failed_writes: set[object] = set()
         written = self._write_group(group)
         self._unwritten = []
         for answered in group:
@@ -206,21 +207,14 @@ class Sweep:
                 _attempt(partial(renew.superseded, answered), answered.account)
 
     def _write_group(self, group: list[Answered]) -> set[object]:
-        self._failed_writes: set[object] = set()
         try:
             return set(writeback.write_all(group))
-        except DatabaseError:
+        except DatabaseError as error:
             if len(group) > 1:
                 # One of them cannot be written, which is no reason to lose the others.
-                return set().union(*(self._write_alone(one) for one in group))
-            return self._write_alone(group[0])
-
-    def _write_alone(self, answered: Answered) -> set[object]:
-        try:
-            return set(writeback.write_all([answered]))
-        except DatabaseError as error:
-            _log(answered.account, error)
-            self._failed_writes.add(answered.account.pk)
+                return set().union(*(self._write_group([one]) for one in group))
+            _log(group[0].account, error)
+            self._failed_writes.add(group[0].account.pk)
             self.result.failed += 1
             return set()
 

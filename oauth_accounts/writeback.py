@@ -89,7 +89,9 @@ def _insist(
             written = work()
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() > deadline:
-                _lament(group, error)
+                if len(group) == 1:
+                    # Those of a larger group are tried once more, each by itself.
+                    _lament(group[0], error)
                 raise
             retried = True
             connections[alias].close_if_unusable_or_obsolete()
@@ -101,15 +103,13 @@ def _insist(
         return written
 
 
-def _lament(group: Sequence[Answered], error: Exception) -> None:
-    for one in group:
-        logger.critical(
-            "The new tokens of account %s could not be stored before its lease was "
-            "over (%s). If its provider rotates refresh tokens, its owner has to "
-            "connect it again.",
-            one.account.pk,
-            type(error).__name__,
-        )
+def _lament(answered: Answered, error: Exception) -> None:
+    logger.critical(
+        "The new tokens of account %s could not be stored before its lease was over "
+        "(%s). If its provider rotates refresh tokens, its owner has to connect it again.",
+        answered.account.pk,
+        type(error).__name__,
+    )
 
 
 def _update(one: Answered) -> bool:

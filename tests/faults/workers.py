@@ -25,11 +25,13 @@ import logging, os, sys
 import django
 django.setup()
 from django.db import DatabaseError, connection
-from oauth_accounts import lease, sweep, tasks
+from oauth_accounts import batch, lease, sweep, tasks
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import ConnectedAccount
 
-lease.LEASE_SECONDS = float(os.environ.get("FAULTS_LEASE_SECONDS", lease.LEASE_SECONDS))
+for module in (batch, lease):
+    seconds = os.environ.get("FAULTS_LEASE_SECONDS", module.LEASE_SECONDS)
+    module.LEASE_SECONDS = float(seconds)
 logging.basicConfig(level="INFO", format="%(levelname)s %(name)s %(message)s")
 FUNCTIONS = {"postgresql": "pg_backend_pid()", "mysql": "CONNECTION_ID()"}
 
