@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -9,10 +10,14 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from oauth_accounts.exceptions import ProviderUnavailable
 from oauth_accounts.lease import Claim
 from oauth_accounts.models import ConnectedAccount
 from oauth_accounts.protocol.client import OAuth2Client
+from oauth_accounts.protocol.tokens import TokenSet
 from oauth_accounts.renew import Reply, ask, is_for_another
+
+logger = logging.getLogger("oauth_accounts")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,15 +94,26 @@ class Callers:
 
 def _make(call: Call) -> Outcome:
     started = time.monotonic()
-    reply = ask(call.account, call.client)
-    seconds = time.monotonic() - started
-    tokens = reply.tokens
+    # Whatever happens, a call has to land: the sweep waits for it.
+    reply = Reply(error=ProviderUnavailable("outcome_unknown"))
     values = None
-    if (
-        tokens is not None
-        and tokens.usable
-        and not is_for_another(call.account, tokens)
-    ):
-        # Sealed here already: the writer has enough to do.
-        values = call.account.token_values(tokens)
+    try:
+        reply = ask(call.account, call.claim, call.client)
+        values = _values(call.account, reply.tokens)
+    except Exception as error:  # noqa: BLE001
+        logger.error(  # noqa: TRY400  # a message may hold what the provider sent
+            "The call for account %s ended with %s.",
+            call.account.pk,
+            type(error).__name__,
+        )
+    seconds = time.monotonic() - started
     return Outcome(call=call, reply=reply, values=values, seconds=seconds)
+
+
+def _values(
+    account: ConnectedAccount, tokens: TokenSet | None
+) -> dict[str, Any] | None:
+    """Seal a usable answer here already: the writer has enough to do."""
+    if tokens is None or not tokens.usable or is_for_another(account, tokens):
+        return None
+    return account.token_values(tokens)

@@ -26,6 +26,7 @@ class Flight:
     """A refresh that is under way, and what became of it."""
 
     landed: threading.Event = field(default_factory=threading.Event)
+    leader: int = field(default_factory=threading.get_ident)
     state: dict[str, Any] | None = field(default=None, repr=False)
     """The account's columns afterwards; None when nobody knows."""
     error: TokenError | None = None
@@ -60,6 +61,10 @@ def share(
                 mine = _flights[key] = Flight()
         if flight is None:
             _lead(account, key, mine, work)
+            return
+        if flight.leader == threading.get_ident():
+            # A receiver of a signal asks from within the refresh that it was told of.
+            work()
             return
         if content():
             return

@@ -46,6 +46,11 @@ def holds(claim: Claim, seconds: float) -> bool:
     return claim.deadline - time.monotonic() > seconds
 
 
+def outlives(claim: Claim, seconds: float) -> bool:
+    """Say whether a call of so many seconds may begin; half a lease is time enough."""
+    return holds(claim, min(seconds, LEASE_SECONDS / 2))
+
+
 def take(account: ConnectedAccount) -> Claim | None:
     """Claim the account as it was last read; None when somebody else holds it."""
     lease = uuid.uuid4()

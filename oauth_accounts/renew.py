@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from oauth_accounts import lease, reactions, salvage, writeback
+from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import (
     ProviderMisconfigured,
     ProviderUnavailable,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from oauth_accounts.models import ConnectedAccount
     from oauth_accounts.protocol.client import OAuth2Client
     from oauth_accounts.protocol.tokens import TokenSet
+
+# When a claim was over before anything was sent.
+LATE_RETRY_SECONDS = 5.0
 
 
 def require_refreshable(
@@ -60,12 +64,16 @@ def can_refresh(account: ConnectedAccount) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """What came of asking a provider: tokens or an error, never both."""
+    """
+    What came of asking a provider: tokens or an error, never both.
+
+    Neither when it was too late to ask.
+    """
 
     tokens: TokenSet | None = field(default=None, repr=False)
     error: TokenError | None = None
     sent: bool = True
-    """False when the error stood in the way of sending anything."""
+    """False when something stood in the way of asking."""
 
 
 def perform(account: ConnectedAccount, claim: Claim) -> None:
@@ -74,15 +82,21 @@ def perform(account: ConnectedAccount, claim: Claim) -> None:
 
     Raises TokenError after having recorded the reaction.
     """
-    settle(account, claim, ask(account))
+    settle(account, claim, ask(account, claim))
 
 
-def ask(account: ConnectedAccount, client: OAuth2Client | None = None) -> Reply:
+def ask(
+    account: ConnectedAccount, claim: Claim, client: OAuth2Client | None = None
+) -> Reply:
     """
     Call the provider once, without a look at the database.
 
     client: speaks to the account's provider; made here when there is none.
     """
+    if not lease.outlives(claim, conf.OAUTH_ACCOUNTS_HTTP_TIMEOUT):
+        # Something stood between the claim and the call, such as a lock in the database
+        # or a process that was stopped; another worker may be sending this token.
+        return Reply(sent=False)
     try:
         refresh_token = account.reveal("refresh_token")
         client = client or account.provider.oauth_client()
@@ -104,6 +118,9 @@ def settle(account: ConnectedAccount, claim: Claim, reply: Reply) -> None:
     if tokens is not None and (tokens.access_token or tokens.refresh_token):
         store(account, claim, tokens)
         return
+    if error is None and not reply.sent:
+        lease.release(account, claim.lease, LATE_RETRY_SECONDS, armed=True)
+        raise ProviderUnavailable("refresh_in_progress", retry_after=LATE_RETRY_SECONDS)
     if error is not None and not reply.sent:
         lease.release(
             account, claim.lease, reactions.CONFIGURATION_RETRY_SECONDS, armed=True

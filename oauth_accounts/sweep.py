@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from functools import partial
 
 from django.db import DatabaseError
@@ -140,10 +140,16 @@ class Sweep:
             return False
         # A provider that is slow keeps its own share busy, and nobody else's.
         share = max(1, self._concurrency // len(active))
+        if len(active) > self._concurrency:
+            active.sort(key=lambda turn: turn.called_at)
         for turn in active:
-            for call in turn.next_calls(share, self._left()):
+            # No more than there are threads: what waits for one may outlive its lease.
+            room = self._concurrency - len(self._flying)
+            for call in turn.next_calls(min(share, turn.flying + room), self._left()):
                 self._flying[call.account.pk] = turn
                 self._callers.start(call, len(self._flying))
+            if turn.not_before > self._deadline:
+                _attempt(turn.close)
         return any(turn.waiting for turn in active)
 
     def _patience(self) -> float:
@@ -153,9 +159,12 @@ class Sweep:
             return 0.0
         if self._unwritten:
             return self._oldest + FLUSH_SECONDS - now
-        until = [turn.not_before - now for turn in self._turns if turn.waiting]
-        later = [seconds for seconds in until if seconds > 0]
-        return max(0.0, min([IDLE_SECONDS, self._deadline - now, *later]))
+        if any(turn.in_vain for turn in self._turns):
+            return 0.0
+        until = [turn.not_before for turn in self._turns if turn.waiting]
+        # What is over has no more to say: the rest waits for calls to land.
+        later = [moment - now for moment in (self._deadline, *until) if moment > now]
+        return min([IDLE_SECONDS, *later])
 
     def _take_in(self, seconds: float) -> None:
         """Take in the answers that have come, and write those that are complete."""
@@ -173,16 +182,16 @@ class Sweep:
         self._telling.count()
 
     def _sort(self, outcome: Outcome) -> None:
-        turn = self._flying.pop(outcome.call.account.pk, None)
-        if turn is None:
-            return
-        turn.learn(outcome)
+        # Noted for its write before anything else, for the same reason.
         if outcome.values is None:
-            self._troubles.append(outcome)
-            return
-        if not self._unwritten:
-            self._oldest = time.monotonic()
-        self._unwritten.append(outcome)
+            _add(self._troubles, outcome)
+        else:
+            if not self._unwritten:
+                self._oldest = time.monotonic()
+            _add(self._unwritten, outcome)
+        turn = self._flying.pop(outcome.call.account.pk, None)
+        if turn is not None:
+            turn.learn(outcome)
 
     def _is_time_to_write(self) -> bool:
         return bool(self._unwritten) and (
@@ -236,17 +245,28 @@ class Sweep:
         if self._progress:
             self._progress(self.result.done)
 
+    def _is_left(self, until: float) -> bool:
+        """Say whether answers are at hand, or may still come until then."""
+        at_hand = self._callers.landed or self._unwritten or self._troubles
+        return bool(at_hand) or bool(self._flying and time.monotonic() < until)
+
     def _finish(self) -> None:
         """Wait for the calls under way, store their answers and give back the rest."""
         until = time.monotonic() + conf.OAUTH_ACCOUNTS_HTTP_TIMEOUT + GRACE_SECONDS
         try:
-            while self._is_busy() and time.monotonic() < until:
+            while self._is_left(until):
                 self._take_in(self._patience())
         finally:
             self._callers.stop()
             for turn in self._turns:
                 _attempt(turn.give_back)
             self._telling.stop()
+
+
+def _add(outcomes: MutableSequence[Outcome], outcome: Outcome) -> None:
+    """Append what may have been appended already, before an interruption."""
+    if not outcomes or outcomes[-1] is not outcome:
+        outcomes.append(outcome)
 
 
 def _learn(turn: Turn, code: str) -> None:
@@ -270,7 +290,7 @@ def _attempt(work: Callable[[], None], account: object = None) -> bool:
         work()
     except OAuthAccountsError:
         return False
-    except DatabaseError as error:
+    except Exception as error:  # noqa: BLE001  # a mistake is no reason either
         _log(account, error)
         return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections import deque
@@ -73,6 +74,9 @@ class Turn:
         self.closed = False
         self.exhausted = False
         self.not_before = 0.0
+        self.called_at = 0.0
+        # None of those that were looked at last could be called: there may be others.
+        self.in_vain = False
         self._client: OAuth2Client | None = None
         self._ready: deque[ConnectedAccount] = deque()
         self._armed: deque[Call] = deque()
@@ -103,6 +107,7 @@ class Turn:
         share: calls at a time that this provider may have. left: accounts that may still
         be claimed.
         """
+        self.in_vain = False
         room = int(min(self.window, share)) - self.flying
         if room <= 0 or not self.waiting or time.monotonic() < self.not_before:
             return []
@@ -116,6 +121,8 @@ class Turn:
         calls = [self._armed.popleft() for _ in range(min(wanted, self._slots))]
         self._slots -= len(calls)
         self.flying += len(calls)
+        if calls:
+            self.called_at = time.monotonic()
         return calls
 
     def learn(self, outcome: Outcome) -> None:
@@ -160,11 +167,14 @@ class Turn:
         wanted = max(room, int(self.window))
         chosen = [self._ready.popleft() for _ in range(min(wanted, len(self._ready)))]
         self._arm([account for account in chosen if self._is_refreshable(account)])
+        self.in_vain = bool(chosen) and not self._armed
 
     def _claim(self, left: float) -> None:
         self._learn_pace()
-        size = int(min(1 if self._probing else self._batch_size, left))
-        self.provider.refresh_from_db(using=batch.alias())
+        if not self._read_provider():
+            self.exhausted = True
+            return
+        size = int(min(1 if self._probing else self._batch_size, left, self._pace()))
         if not self.provider.enabled or self.provider.is_paused() or size <= 0:
             self.exhausted = True
             return
@@ -174,6 +184,23 @@ class Turn:
         self.exhausted = len(accounts) < size
         self._ready.extend(accounts)
         self.claimed += len(accounts)
+
+    def _read_provider(self) -> bool:
+        """Read the provider again; return False when it is gone or another by now."""
+        stored = Provider.objects.using(batch.alias()).filter(pk=self.provider.pk)
+        fresh = stored.first()
+        # Answers under way are sealed for what they were asked of, and nothing else.
+        if fresh is None or fresh.binding() != self.provider.binding():
+            return False
+        for column in Provider._meta.concrete_fields:
+            setattr(self.provider, column.attname, getattr(fresh, column.attname))
+        return True
+
+    def _pace(self) -> float:
+        """Return how many accounts can be sent in half of a lease."""
+        limit = self.provider.max_refreshes_per_minute
+        # What waits for a slot under a lease keeps those waiting who want it now.
+        return math.inf if limit is None else min(limit, max(1, limit // 2))
 
     def _make_client(self) -> OAuth2Client | None:
         try:

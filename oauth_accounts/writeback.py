@@ -156,9 +156,9 @@ UPDATE {table} AS a SET
   issued_at = {now} + v.issued_at * INTERVAL '1 second',
   expires_at = {now} + v.expires_at * INTERVAL '1 second',
   last_refreshed_at = {now} + v.last_refreshed_at * INTERVAL '1 second',
-  refresh_token_expires_at = CASE WHEN v.refresh_token IS NULL
-    THEN a.refresh_token_expires_at
-    ELSE {now} + v.refresh_token_expires_at * INTERVAL '1 second' END,
+  refresh_token_expires_at = CASE WHEN v.is_dated
+    THEN {now} + v.refresh_token_expires_at * INTERVAL '1 second'
+    ELSE a.refresh_token_expires_at END,
   refresh_due_at = CASE WHEN a.status = 'active'
     THEN {now} + v.refresh_due_at * INTERVAL '1 second' END,
   status_reason = CASE WHEN a.status = 'active'
@@ -169,12 +169,12 @@ UPDATE {table} AS a SET
 FROM unnest(
   %s::uuid[], %s::uuid[], %s::bigint[],
   %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text[], %s::text[],
-  %s::text[], %s::text[],
+  %s::text[], %s::text[], %s::bool[],
   %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::float8[]
 ) AS v (
   id, lease, generation,
   access_token, refresh_token, token_secret, id_token, scopes, key_id,
-  token_type, status_reason,
+  token_type, status_reason, is_dated,
   issued_at, expires_at, last_refreshed_at, refresh_token_expires_at, refresh_due_at
 )
 WHERE a.id = v.id AND a.lease = v.lease AND a.generation = v.generation
@@ -205,6 +205,8 @@ def _row(one: Answered, now: datetime) -> tuple[Any, ...]:
         values.get("key_id"),
         values["token_type"],
         values["status_reason"],
+        # A token that was kept, and is only sealed anew, keeps its date.
+        "refresh_token_expires_at" in values,
         *(_seconds_from(now, values.get(name)) for name in dates),
     )
 

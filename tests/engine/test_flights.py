@@ -12,6 +12,7 @@ from django.db import connections
 from oauth_accounts import flights, refresh
 from oauth_accounts.exceptions import ProviderUnavailable, ReauthRequired
 from oauth_accounts.models import ConnectedAccount
+from oauth_accounts.signals import tokens_refreshed
 from oauth_accounts.testing.wire import Answer
 
 
@@ -147,3 +148,25 @@ def test_a_child_process_knows_nothing_of_flights_of_its_parent(account, held):
     go_on.set()
     leader.join()
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_receiver_that_refreshes_again_does_not_wait_for_itself(account):
+    """It is called in the thread that refreshes, before that refresh is over."""
+    seen = []
+
+    def again(sender, account, **arguments):
+        if not seen:
+            seen.append(account)
+            began = time.monotonic()
+            account.refresh()
+            seen.append(time.monotonic() - began)
+
+    tokens_refreshed.connect(again)
+    try:
+        account.refresh()
+    finally:
+        tokens_refreshed.disconnect(again)
+    assert len(seen) == 2
+    assert seen[1] < 5
+    account.refresh_from_db()
+    assert account.generation == 2

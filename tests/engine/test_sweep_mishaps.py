@@ -1,0 +1,218 @@
+"""What interrupts a sweep, and what it must neither lose nor wait for without end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from oauth_accounts import batch, callers, lease, sweep, turns, writeback
+from oauth_accounts.models import ConnectedAccount, Provider
+from oauth_accounts.testing.server import FakeProvider
+from oauth_accounts.testing.wire import Answer
+
+
+def test_a_mistake_in_a_caller_thread_ends_its_own_call_only(
+    make_account, server, monkeypatch, caplog
+):
+    """The others are refreshed, and nobody waits for an answer that cannot come."""
+    for n in range(5):
+        make_account(f"user-{n}")
+    ask, asked = callers.ask, []
+
+    def fail_once(*arguments):
+        asked.append(arguments)
+        if len(asked) == 2:
+            raise TypeError
+        return ask(*arguments)
+
+    monkeypatch.setattr(callers, "ask", fail_once)
+    result = sweep.run(concurrency=2, max_seconds=20)
+    assert (result.refreshed, result.failed) == (4, 1)
+    assert "TypeError" in caplog.text
+
+
+@pytest.mark.parametrize("moment", ["learn", "before"])
+def test_an_interruption_while_an_answer_is_taken_in_loses_no_token(
+    make_account, server, monkeypatch, moment
+):
+    account = make_account()
+    learn, interrupted = turns.Turn.learn, []
+
+    def interrupt(turn, outcome):
+        if not interrupted:
+            interrupted.append(outcome)
+            if moment == "learn":
+                learn(turn, outcome)
+            raise KeyboardInterrupt
+        learn(turn, outcome)
+
+    monkeypatch.setattr(turns.Turn, "learn", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    account.refresh_from_db()
+    assert account.generation == 1
+    assert server.is_live(account.reveal("refresh_token").get_value())
+
+
+def test_answers_that_came_while_the_database_was_away_are_stored_too(
+    make_account, server, monkeypatch, settings
+):
+    """Even when it was away for longer than the calls were waited for."""
+    settings.OAUTH_ACCOUNTS_HTTP_TIMEOUT = 1
+    monkeypatch.setattr(sweep, "GRACE_SECONDS", 0.0)
+    first, late = make_account("first"), make_account("late")
+    gate, order = threading.Event(), count()
+
+    def answer(request):
+        if next(order) == 1:
+            gate.wait(5)
+
+    server.on_token_request = answer
+    write, began = writeback._write, []
+
+    def away(alias, group):
+        began.append(time.monotonic())
+        gate.set()
+        if time.monotonic() - began[0] < 1.5:
+            raise OperationalError
+        return write(alias, group)
+
+    monkeypatch.setattr(writeback, "_write", away)
+    write_all = sweep.Sweep._write
+
+    def interrupt(self):
+        monkeypatch.setattr(sweep.Sweep, "_write", write_all)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep.Sweep, "_write", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run(concurrency=2)
+    for account in (first, late):
+        account.refresh_from_db()
+        assert account.generation == 1
+
+
+def test_a_group_keeps_the_refresh_tokens_date_under_a_new_key(
+    make_account, server, settings
+):
+    accounts = [make_account(f"user-{n}") for n in range(4)]
+    dies = timezone.now() + timedelta(days=40)
+    ConnectedAccount.objects.update(refresh_token_expires_at=dies)
+    settings.FERNET_KEYS = [
+        "the-newest-key-of-this-suite-1c2d3e4f",
+        *settings.FERNET_KEYS,
+    ]
+    server.script(
+        *[Answer(json={"access_token": "at", "token_type": "bearer"})] * 4,
+    )
+    assert sweep.run(concurrency=4).refreshed == 4
+    for account in accounts:
+        account.refresh_from_db()
+        assert account.refresh_token_expires_at == dies
+
+
+def test_no_more_calls_than_threads_however_many_providers(make_account, server):
+    """A call that waits for a thread would be made after its lease is over."""
+    servers = [FakeProvider().start() for _ in range(4)]
+    flying, start = [], callers.Callers.start
+
+    def note(self, call, number):
+        flying.append(number)
+        start(self, call, number)
+
+    try:
+        for n, other in enumerate(servers):
+            row = Provider.objects.create(slug=f"s{n}", **other.as_provider_fields())
+            access, refresh = other.issue(subject="x")
+            del access
+            account = make_account(f"user-{n}", provider=row)
+            account.refresh_token = refresh
+            account.save(update_fields=["refresh_token"])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(callers.Callers, "start", note)
+            assert sweep.run(concurrency=2).refreshed == 4
+    finally:
+        for other in servers:
+            other.stop()
+    assert max(flying) <= 2
+
+
+def test_a_call_whose_lease_is_over_is_not_made(make_account, server, monkeypatch):
+    """As when the sweep had to wait for a lock between the lease and the call."""
+    account = make_account()
+    monkeypatch.setattr(
+        Provider,
+        "reserve_slots",
+        lambda self, wanted: time.sleep(0.2) or wanted,
+    )
+    made = batch._claim
+
+    def claim(account, started):
+        return made(account, started - lease.LEASE_SECONDS)
+
+    monkeypatch.setattr(batch, "_claim", claim)
+    monkeypatch.setattr(turns.Turn, "_renew_armed", lambda self: None)
+    sweep.run(max_seconds=3)
+    assert server.token_requests == []
+    account.refresh_from_db()
+    assert account.lease is None
+    assert account.attempt_started_at is None
+    assert account.generation == 0
+
+
+def test_after_its_time_a_sweep_waits_without_spinning(make_account, server):
+    make_account()
+    server.on_token_request = lambda request: time.sleep(1.0)
+    used = time.thread_time()
+    assert sweep.run(max_seconds=0.2).refreshed == 1
+    assert time.thread_time() - used < 0.4
+
+
+def test_accounts_that_cannot_be_refreshed_hold_nobody_up(make_account, owner):
+    for n in range(12):
+        make_account(f"user-{n}", expires_in=-100)
+    ConnectedAccount.objects.update(refresh_token_expires_at=timezone.now())
+    began = time.monotonic()
+    assert sweep.run().failed == 12
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_provider_that_is_deleted_meanwhile_ends_its_own_turn(
+    make_account, monkeypatch
+):
+    account = make_account()
+    with FakeProvider() as elsewhere:
+        gone = Provider.objects.create(slug="gone", **elsewhere.as_provider_fields())
+        due, key, looked = batch.providers_due, gone.pk, []
+
+        def look(slug):
+            found = due(slug)
+            looked.append(slug)
+            if len(looked) == 2:
+                Provider.objects.filter(pk=key).delete()
+                return [gone, *found]
+            return found
+
+        monkeypatch.setattr(batch, "providers_due", look)
+        assert sweep.run().refreshed == 1
+    account.refresh_from_db()
+    assert account.generation == 1
+
+
+def test_a_provider_without_any_slot_does_not_keep_a_sweep(
+    make_account, provider, server
+):
+    Provider.objects.update(max_refreshes_per_minute=0)
+    account = make_account()
+    began = time.monotonic()
+    result = sweep.run(max_seconds=3)
+    assert time.monotonic() - began < 2
+    assert result.refreshed == 0
+    account.refresh_from_db()
+    assert account.lease is None
