@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from oauth_accounts import clock, durable, flights, lease, reactions, renew
+from oauth_accounts import durable, flights, lease, reactions, renew
 from oauth_accounts.exceptions import ProviderUnavailable, ReauthRequired, TokenError
 from oauth_accounts.lease import Claim
 from oauth_accounts.schedule import is_fresh
@@ -29,8 +28,6 @@ WAIT_SECONDS = 20.0
 # One thread of a process looks for all of them, so that what they wait for in vain is
 # short and the database hardly notices.
 POLL_SECONDS = (*[0.025] * 8, *[0.05] * 20, 0.1, 0.2)
-# How far this process's clock may be behind the database's before claims come late.
-CLOCK_SKEW = timedelta(seconds=1)
 # Nothing was sent because another worker is trying out whether the provider is back.
 PROBE_RETRY_SECONDS = 60.0
 
@@ -153,7 +150,7 @@ def _settle(account: ConnectedAccount, seen: int, *, content_with_valid: bool) -
     if account.generation != seen:
         return True
     renew.require_refreshable(account)
-    if _looks_free(account) and (claim := lease.take(account)):
+    if _is_free(account) and (claim := lease.take(account)):
         _require_probe(account, claim)
         account.provider.count_slot()
         renew.perform(account, claim)
@@ -161,22 +158,18 @@ def _settle(account: ConnectedAccount, seen: int, *, content_with_valid: bool) -
     return content_with_valid and is_fresh(account, 0)
 
 
-def _looks_free(account: ConnectedAccount) -> bool:
-    """Say whether a claim is worth a write; only the database's clock decides."""
-    until = account.lease_until
-    return (
-        account.lease is None or until is None or until <= clock.utcnow() + CLOCK_SKEW
-    )
+def _is_free(account: ConnectedAccount) -> bool:
+    """Say whether a claim is worth a write, by the clock that decides about it."""
+    return account.lease is None or account.stored_row().filter(lease.free()).exists()
 
 
 def _raise_if_hopeless(account: ConnectedAccount, waited: float) -> None:
     unknown = account.status_reason == "outcome_unknown"
     if unknown and account.lease and account.attempt_started_at is None:
         # The lease is kept to its end on purpose, so nobody is at work on it now.
-        left = (account.lease_until or clock.utcnow()) - clock.utcnow()
-        raise ProviderUnavailable(
-            "outcome_unknown", retry_after=max(1.0, left.total_seconds())
-        )
+        now = account.database_now()
+        left = ((account.lease_until or now) - now).total_seconds()
+        raise ProviderUnavailable("outcome_unknown", retry_after=max(1.0, left))
     if waited > WAIT_SECONDS:
         raise ProviderUnavailable("refresh_in_progress", retry_after=5)
 

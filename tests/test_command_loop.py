@@ -59,7 +59,7 @@ class TestPasses:
         with start("--interval=1") as child:
             child.says("1 refreshed, 0 failed, 0 skipped, 0 revocations tried.\n")
             account = connect("bob")
-            wait_until(lambda: again(account).generation == 1)
+            wait_until(lambda: child.out.read_text().count("1 refreshed") == 2)
             again(account).revoke()
             child.says("0 refreshed, 0 failed, 0 skipped, 1 revocations tried.\n")
 

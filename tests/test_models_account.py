@@ -193,6 +193,7 @@ class TestTokenValues:
         assert set(values) == {
             "refresh_token",
             "refresh_token_expires_at",
+            "key_id",
             "status_reason",
             "last_error",
             "failure_count",
@@ -217,7 +218,7 @@ class TestTokenValues:
     def test_the_margin_is_kept_and_the_jitter_small(self, account):
         left = account.expires_at - account.refresh_due_at
 
-        assert timedelta(seconds=300) <= left <= timedelta(seconds=375)
+        assert timedelta(seconds=300) <= left <= timedelta(seconds=300 + 360)
 
     def test_narrowed_scopes_are_told(self):
         provider = ProviderFactory(scopes=["read", "write"])

@@ -53,7 +53,9 @@ def both(engine: Engine, provider: Provider, weight: int = 1) -> tuple[Trace, Tr
             replace(PATIENT, breaker=False), Provider(outage=DOWN), id="no breaker"
         ),
         pytest.param(
-            replace(PATIENT, chains=1, forks=True), Provider(outage=DOWN), id="forks"
+            replace(PATIENT, chains=1, forks=True, pause_longest=300.0),
+            Provider(outage=DOWN),
+            id="forks",
         ),
         pytest.param(
             Engine(processes=6, concurrency=4),

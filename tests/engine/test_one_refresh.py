@@ -6,11 +6,12 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import connections
 
-from oauth_accounts import refresh
+from oauth_accounts import clock, refresh
 from oauth_accounts.exceptions import OAuthAccountsError, ProviderUnavailable
 from oauth_accounts.models import ConnectedAccount
 from oauth_accounts.testing.wire import Answer
@@ -168,3 +169,26 @@ def test_a_sibling_whose_answer_held_no_access_token_is_no_success(account, serv
     assert answers == []
     assert {error.code for error in errors} == {"bad_answer"}
     assert len(server.token_requests) == 1
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_an_abandoned_lease_is_over_by_the_databases_clock(
+    account, server, monkeypatch, minutes
+):
+    holder = ConnectedAccount.objects.get(pk=account.pk)
+    assert refresh.lease.take(holder)
+    account.stored_row().update(lease_until=account.created_at)
+    wrong = clock.utcnow() + timedelta(minutes=minutes)
+    monkeypatch.setattr(clock, "utcnow", lambda: wrong)
+    assert server.is_live(account.get_access_token())
+
+
+def test_a_process_whose_clock_is_ahead_does_not_refresh_what_is_valid(
+    make_account, server, monkeypatch
+):
+    account = make_account(expires_in=300)
+    ahead = clock.utcnow() + timedelta(minutes=10)
+    monkeypatch.setattr(clock, "utcnow", lambda: ahead)
+    token = account.get_access_token()
+    assert token == account.reveal("access_token").get_value()
+    assert server.token_requests == []
