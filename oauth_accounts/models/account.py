@@ -196,10 +196,14 @@ class ConnectedAccount(AccountColumns):
         """Say whether the owner may act; an owner without `is_active` always may."""
         return self.owner is None or bool(getattr(self.owner, "is_active", True))
 
-    def refresh_token_is_expired(self) -> bool:
-        """Say whether the provider's date for the refresh token has passed."""
+    def refresh_token_is_expired(self, now: datetime | None = None) -> bool:
+        """
+        Say whether the provider's date for the refresh token has passed.
+
+        now: UTC, by another clock than this process's.
+        """
         dies_at = self.refresh_token_expires_at
-        return dies_at is not None and dies_at <= clock.utcnow()
+        return dies_at is not None and dies_at <= (now or clock.utcnow())
 
     def is_undecryptable(self) -> bool:
         """Say whether a stored token does not open with the keys in force."""
