@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import asdict
 from importlib import import_module
@@ -20,7 +21,7 @@ import django
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import machine, plot, report, services
+from benchmarks import cpu, machine, plot, report, services
 from benchmarks.bench import Bench
 from benchmarks.children import Stub, enter
 from example_project import processes
@@ -53,9 +54,14 @@ def main() -> int:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure; return everything that is known afterwards."""
     servers = services.require()
+    started, others = time.perf_counter(), cpu.of_others(os.getpid())
     with ExitStack() as stack:
         bench = prepare(stack, options, Console(stderr=True))
         measure(bench, options.only or LINES)
+    # Here the children are gone, and counted as this process's own.
+    busy = cpu.of_others(os.getpid()) - others
+    share = 100 * busy / (time.perf_counter() - started) / (os.cpu_count() or 1)
+    bench.add("machine/used by others", [share], "%")
     kept: dict[str, Any] = {}
     if options.only and options.json and options.json.exists():
         # A line that is measured again leaves the others as they were.

@@ -6,9 +6,14 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+# Positions in the first line of /proc/stat: user, nice, system, idle, iowait, irq,
+# softirq, stolen by the host. Interrupts are those of loopback's packets, mostly.
+BUSY = (0, 1, 2, 5, 6, 7)
+PROCESSES_AND_STOLEN = (0, 1, 2, 7)
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 POSTGRES_NAMES = {"postgres", "postmaster"}
+SERVER_NAMES = {*POSTGRES_NAMES, "redis-server"}
 
 
 def of_tree(pid: int) -> float:
@@ -18,28 +23,41 @@ def of_tree(pid: int) -> float:
 
 def of_postgres() -> float:
     """Return what all PostgreSQL processes of this machine used; 0 when there are none."""
+    return of_named(POSTGRES_NAMES)
+
+
+def of_named(names: set[str]) -> float:
+    """Return what the processes of these names used."""
     total = 0.0
     for folder in PROC.glob("[0-9]*"):
         with suppress(OSError):
-            if (folder / "comm").read_text().strip() in POSTGRES_NAMES:
+            if (folder / "comm").read_text().strip() in names:
                 total += _own(int(folder.name), reaped=True)
     return total
 
 
 def of_machine() -> float:
     """Return what everything on this machine used, all cores added up."""
-    with suppress(OSError):
-        fields = (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
-        numbers = [int(field) for field in fields[:8]]
-        idle = numbers[3] + numbers[4]
-        return (sum(numbers) - idle) / TICKS
-    return 0.0
+    return _fields_of_machine(*BUSY)
+
+
+def of_others(own_pid: int) -> float:
+    """Return what neither this run, nor the servers it uses, nor interrupts spent."""
+    known = of_tree(own_pid) + of_named(SERVER_NAMES)
+    return _fields_of_machine(*PROCESSES_AND_STOLEN) - known
 
 
 def resident_bytes(pid: int | None = None) -> int:
     """Return the resident memory of a process, of this one by default."""
     text = (PROC / str(pid or "self") / "statm").read_text()
     return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _fields_of_machine(*positions: int) -> float:
+    with suppress(OSError):
+        fields = (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
+        return sum(int(fields[position]) for position in positions) / TICKS
+    return 0.0
 
 
 def _own(pid: int, *, reaped: bool) -> float:

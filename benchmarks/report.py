@@ -17,6 +17,9 @@ Rows = Sequence[Sequence[str]]
 WORDS = {True: "held", False: "MISSED", None: "-"}
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCS / "performance.md"
+GROWTH = "![Claim time and sweep rate by number of accounts](images/growth.svg)"
+# What servers and the system do by themselves stays below this share of the machine.
+QUIET_PERCENT = 6
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
@@ -33,6 +36,19 @@ class Report:
         self.quick: bool = content["quick"]
         self.figures = {n: f["value"] for n, f in content["figures"].items()}
         self.content = content
+
+    def warnings(self) -> list[str]:
+        """Return why the figures must not be quoted."""
+        found = []
+        if self.quick:
+            found.append("A short trial run: do not quote these figures.")
+        others = self.figures.get("machine/used by others", 0)
+        if others > QUIET_PERCENT:
+            found.append(
+                f"The machine was not quiet: others used {others:.0f} % of it. Do not "
+                "quote these figures."
+            )
+        return found
 
     def tables(self) -> list[tuple[str, Sequence[str], Rows]]:
         """Return title, heads and rows of each table that has rows."""
@@ -111,8 +127,8 @@ def show(report: Report, console: Console) -> None:
             table.add_row(*row)
         console.print(table)
     console.print(", ".join(f"{k} {v}" for k, v in report.machine.items()))
-    if report.quick:
-        console.print("--quick: for development; do not quote these figures.")
+    for warning in report.warnings():
+        console.print(warning)
 
 
 def markdown(report: Report) -> str:
@@ -121,10 +137,11 @@ def markdown(report: Report) -> str:
     for title, heads, rows in report.tables():
         lines = [_cells(heads), _cells(["---"] * len(heads)), *map(_cells, rows)]
         parts += [f"### {title}", "\n".join(lines)]
+    if "claim/due/1000000" in report.figures:
+        parts += ["### As tables grow", GROWTH]
     machine = ", ".join(f"{k} {v}" for k, v in report.machine.items())
     parts.append(f"Measured on: {machine}.")
-    if report.quick:
-        parts.append("These are the figures of a short trial run.")
+    parts += report.warnings()
     return "\n\n".join(parts)
 
 
