@@ -65,9 +65,19 @@ class Callers:
             thread = threading.Thread(
                 target=self._work, name="oauth_accounts.caller", daemon=True
             )
-            self._threads.append(thread)
-            thread.start()
+            self._start(thread)
         self._calls.put(call)
+
+    def _start(self, thread: threading.Thread) -> None:
+        try:
+            thread.start()
+        except RuntimeError:
+            # The machine gives no more; those that run take its calls in turn.
+            if not self._threads:
+                raise
+            self._limit = len(self._threads)
+        else:
+            self._threads.append(thread)
 
     def wait(self, seconds: float) -> None:
         """Return when something has landed, or when so much time is over."""

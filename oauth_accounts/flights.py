@@ -55,13 +55,16 @@ def share(
     key = (account.write_alias, account.pk)
     deadline = time.monotonic() + seconds
     while True:
-        with _lock:
-            flight = _flights.get(key)
-            if flight is None:
-                mine = _flights[key] = Flight()
-        if flight is None:
-            _lead(account, key, mine, work)
-            return
+        mine = Flight()
+        try:
+            with _lock:
+                flight = _flights.setdefault(key, mine)
+            if flight is mine:
+                _lead(account, mine, work)
+                return
+        finally:
+            # Here, so that a signal at any moment leaves none that never lands.
+            _land(key, mine)
         if flight.leader == threading.get_ident():
             # A receiver of a signal asks from within the refresh that it was told of.
             work()
@@ -74,22 +77,20 @@ def share(
             return
 
 
-def _lead(
-    account: ConnectedAccount,
-    key: tuple[str, Any],
-    flight: Flight,
-    work: Callable[[], None],
-) -> None:
+def _land(key: tuple[str, Any], flight: Flight) -> None:
+    with _lock:
+        if _flights.get(key) is flight:
+            del _flights[key]
+    flight.landed.set()
+
+
+def _lead(account: ConnectedAccount, flight: Flight, work: Callable[[], None]) -> None:
     try:
         work()
         flight.state = account.engine_state()
     except TokenError as error:
         flight.state, flight.error = account.engine_state(), error
         raise
-    finally:
-        with _lock:
-            _flights.pop(key, None)
-        flight.landed.set()
 
 
 def _join(account: ConnectedAccount, flight: Flight) -> bool:

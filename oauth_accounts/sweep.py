@@ -210,7 +210,8 @@ class Sweep:
             if answered.account.pk in written:
                 self.result.refreshed += 1
                 before = renew.take_over(answered)
-                self._telling.succeeded(answered.account, before)
+                tell = partial(self._telling.succeeded, answered.account, before)
+                _attempt(tell, answered.account)
             elif answered.account.pk not in self._failed_writes:
                 self.result.skipped += 1
                 _attempt(partial(renew.superseded, answered), answered.account)

@@ -170,3 +170,20 @@ def test_a_receiver_that_refreshes_again_does_not_wait_for_itself(account):
     assert seen[1] < 5
     account.refresh_from_db()
     assert account.generation == 2
+
+
+def test_an_interruption_before_the_refresh_begins_leaves_no_flight(
+    account, monkeypatch
+):
+    """A worker process lives on after a task's time limit."""
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flights, "_lead", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        account.refresh()
+    monkeypatch.undo()
+    began = time.monotonic()
+    account.refresh()
+    assert time.monotonic() - began < 5

@@ -11,7 +11,16 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from oauth_accounts import batch, callers, lease, sweep, turns, writeback
+from oauth_accounts import (
+    batch,
+    callers,
+    lease,
+    outages,
+    sweep,
+    tasks,
+    turns,
+    writeback,
+)
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.testing.server import FakeProvider
 from oauth_accounts.testing.wire import Answer
@@ -216,3 +225,45 @@ def test_a_provider_without_any_slot_does_not_keep_a_sweep(
     assert result.refreshed == 0
     account.refresh_from_db()
     assert account.lease is None
+
+
+def test_a_paced_provider_does_not_send_for_more_hands(make_account, monkeypatch):
+    """They could only wait for slots like this one, each in a worker of its own."""
+    Provider.objects.update(max_refreshes_per_minute=10)
+    for n in range(5):
+        make_account(f"user-{n}")
+    sent = []
+    monkeypatch.setattr(tasks, "TASK_SECONDS", 2.0)
+    monkeypatch.setattr(tasks, "enqueue", lambda *arguments: sent.append(arguments))
+    tasks.refresh_due_accounts()
+    assert sent == []
+    assert ConnectedAccount.objects.filter(generation=1).count() == 1
+    assert not ConnectedAccount.objects.exclude(lease=None).exists()
+
+
+def test_an_event_that_cannot_be_told_ends_no_sweep(make_account, monkeypatch, caplog):
+    for n in range(3):
+        make_account(f"user-{n}")
+
+    def fail(*arguments):
+        raise OperationalError
+
+    monkeypatch.setattr(outages, "succeeded", fail)
+    assert sweep.run().refreshed == 3
+    assert "ended with OperationalError" in caplog.text
+
+
+def test_fewer_threads_than_wanted_are_enough(make_account, monkeypatch):
+    for n in range(6):
+        make_account(f"user-{n}")
+    start, started = threading.Thread.start, []
+
+    def refuse(thread):
+        if thread.name == "oauth_accounts.caller":
+            if started:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert sweep.run(concurrency=4).refreshed == 6
