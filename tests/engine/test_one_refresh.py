@@ -192,3 +192,14 @@ def test_a_process_whose_clock_is_ahead_does_not_refresh_what_is_valid(
     token = account.get_access_token()
     assert token == account.reveal("access_token").get_value()
     assert server.token_requests == []
+
+
+def test_a_process_whose_clock_is_ahead_ends_no_refresh_token(
+    make_account, server, monkeypatch
+):
+    dies = clock.utcnow() + timedelta(minutes=5)
+    account = make_account(refresh_token_expires_at=dies)
+    ahead = clock.utcnow() + timedelta(minutes=10)
+    monkeypatch.setattr(clock, "utcnow", lambda: ahead)
+    account.refresh()
+    assert (account.status, account.generation) == ("active", 1)

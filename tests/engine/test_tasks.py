@@ -147,6 +147,19 @@ def test_a_message_delivered_three_times_makes_one_call(app, start, account, ser
     assert len(server.token_requests) == 1
 
 
+def test_tasks_follow_each_other_until_nothing_is_due(
+    app, start, make_account, server, child_environment
+):
+    for n in range(12):
+        make_account(f"user-{n}")
+    child_environment["TEST_TASK_ACCOUNTS"] = "2"
+    tasks.enqueue(tasks.refresh_due_accounts)
+    log = start(*WORKER)
+    wait_for(lambda: len(server.token_requests) == 12)
+    wait_for(lambda: read(log).count("succeeded") >= 6)
+    assert server.replays == 0
+
+
 @pytest.mark.parametrize("chunks", [1, 4, 6, 7, 8])
 @pytest.mark.parametrize(
     "scheme",
@@ -260,3 +273,31 @@ class TestBodies:
             for name in names
         )
         assert BEAT_SCHEDULE is tasks.BEAT_SCHEDULE
+
+    def test_a_full_batch_sends_for_more_hands(self, make_account, monkeypatch):
+        for n in range(3):
+            make_account(f"user-{n}")
+        monkeypatch.setattr(tasks, "TASK_ACCOUNTS", 2)
+        sent = []
+        monkeypatch.setattr(tasks, "enqueue", lambda task, *args: sent.append(args))
+        tasks.refresh_due_accounts(1, 5)
+        assert sent == [(0, 4), (0, 4)]
+        tasks.refresh_due_accounts(*sent.pop())
+        # One was left, and nobody is needed any more.
+        assert sent == [(0, 4)]
+
+    def test_a_chain_comes_to_its_end(self, make_account, monkeypatch):
+        make_account()
+        monkeypatch.setattr(tasks, "TASK_ACCOUNTS", 1)
+        sent = []
+        monkeypatch.setattr(tasks, "enqueue", lambda task, *args: sent.append(args))
+        tasks.refresh_due_accounts(0, 0)
+        assert sent == []
+
+    def test_time_that_is_up_sends_for_a_hand_too(self, make_account, monkeypatch):
+        make_account()
+        monkeypatch.setattr(tasks, "TASK_SECONDS", -1.0)
+        sent = []
+        monkeypatch.setattr(tasks, "enqueue", lambda task, *args: sent.append(args))
+        tasks.refresh_due_accounts(0, 3)
+        assert sent == [(0, 2)]
