@@ -86,6 +86,9 @@ def _insist(
     retried = False
     while True:
         try:
+            if retried and not connections[alias].in_atomic_block:
+                # A new connection begins as the settings say, perhaps without.
+                connections[alias].set_autocommit(True)
             written = work()
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() > deadline:

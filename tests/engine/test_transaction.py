@@ -6,9 +6,9 @@ import time
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection, connections, transaction
 
-from oauth_accounts import durable
+from oauth_accounts import durable, writeback
 from oauth_accounts.exceptions import RefreshInTransaction
 from oauth_accounts.models import ConnectedAccount, Provider
 
@@ -103,3 +103,26 @@ def test_nothing_waits_for_ever_for_a_lock_of_the_caller(account, monkeypatch):
         with pytest.raises(OperationalError):
             durable.run("default", lambda: rows.update(first_name="x"))
         assert time.monotonic() - begun < 5
+
+
+def test_a_write_that_is_repeated_is_committed_where_settings_have_no_autocommit(
+    account, monkeypatch
+):
+    """The database went away with the connection that had been told to commit."""
+    write, tries = writeback._write, []
+
+    def away(alias, group):
+        tries.append(group)
+        if len(tries) == 1:
+            connections[alias].close()
+            raise OperationalError
+        return write(alias, group)
+
+    monkeypatch.setattr(writeback, "_write", away)
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "AUTOCOMMIT", False)
+        connection.close()
+        ConnectedAccount.objects.get(pk=account.pk).refresh()
+        connection.close()
+    account.refresh_from_db()
+    assert account.generation == 1
