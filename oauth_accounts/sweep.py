@@ -94,6 +94,8 @@ class Sweep:
         self._flying: dict[object, Turn] = {}
         self._unwritten: list[Outcome] = []
         self._oldest = 0.0
+        # Whether there may be something to call without waiting for anything.
+        self._hurries = False
         self._troubles: deque[Outcome] = deque()
 
     def run(self) -> Result:
@@ -133,11 +135,14 @@ class Sweep:
 
     def _feed(self) -> bool:
         """Begin what calls can be begun; say whether some are left for later."""
+        self._hurries = False
         if time.monotonic() > self._deadline:
             return False
         active = [turn for turn in self._turns if turn.has_work]
         if not active:
             return False
+        if self._telling.is_behind():
+            return any(turn.waiting for turn in active)
         # A provider that is slow keeps its own share busy, and nobody else's.
         share = max(1, self._concurrency // len(active))
         if len(active) > self._concurrency:
@@ -150,6 +155,7 @@ class Sweep:
                 self._callers.start(call, len(self._flying))
             if turn.not_before > self._deadline:
                 _attempt(turn.close)
+        self._hurries = any(turn.in_vain for turn in active)
         return any(turn.waiting for turn in active)
 
     def _patience(self) -> float:
@@ -159,7 +165,7 @@ class Sweep:
             return 0.0
         if self._unwritten:
             return self._oldest + FLUSH_SECONDS - now
-        if any(turn.in_vain for turn in self._turns):
+        if self._hurries:
             return 0.0
         until = [turn.not_before for turn in self._turns if turn.waiting]
         # What is over has no more to say: the rest waits for calls to land.
@@ -253,6 +259,7 @@ class Sweep:
 
     def _finish(self) -> None:
         """Wait for the calls under way, store their answers and give back the rest."""
+        self._hurries = False
         until = time.monotonic() + conf.OAUTH_ACCOUNTS_HTTP_TIMEOUT + GRACE_SECONDS
         try:
             while self._is_left(until):

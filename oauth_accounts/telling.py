@@ -16,6 +16,8 @@ logger = logging.getLogger("oauth_accounts")
 
 # A count for each refresh would make one row of the database the busiest of all.
 COUNT_SECONDS = 1.0
+# What waits for receivers is held in memory, and outlasts the sweep's own time.
+LONGEST_QUEUE = 200
 
 
 class Telling:
@@ -30,6 +32,7 @@ class Telling:
         # A test's transaction, or a database in memory, is seen by this thread only.
         self._is_alone = durable.is_inline() or durable.is_in_memory(alias)
         self._thread: ThreadPoolExecutor | None = None
+        self._submitted = self._told = 0
         self._counts: Counter[Provider] = Counter()
         self._counted_at = monotonic()
 
@@ -46,7 +49,22 @@ class Telling:
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "oauth_accounts.telling")
-        self._thread.submit(reactions.stored, account, True, *before, counted=True)
+        self._submitted += 1
+        self._thread.submit(self._tell, account, before)
+
+    def is_behind(self) -> bool:
+        """Say whether the receivers are too slow for further calls."""
+        return self._submitted - self._told > LONGEST_QUEUE
+
+    def _tell(
+        self, account: ConnectedAccount, before: tuple[list[str] | None, int]
+    ) -> None:
+        try:
+            reactions.stored(account, True, *before, counted=True)
+        finally:
+            self._told += 1
+            # What broke the connection is not to break the rest of them.
+            connections[self._alias].close_if_unusable_or_obsolete()
 
     def count(self, *, now: bool = False) -> None:
         """Write the numbers, once a second, or now."""

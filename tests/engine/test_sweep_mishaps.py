@@ -18,10 +18,12 @@ from oauth_accounts import (
     outages,
     sweep,
     tasks,
+    telling,
     turns,
     writeback,
 )
 from oauth_accounts.models import ConnectedAccount, Provider
+from oauth_accounts.signals import tokens_refreshed
 from oauth_accounts.testing.server import FakeProvider
 from oauth_accounts.testing.wire import Answer
 
@@ -267,3 +269,25 @@ def test_fewer_threads_than_wanted_are_enough(make_account, monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     assert sweep.run(concurrency=4).refreshed == 6
+
+
+def test_slow_receivers_hold_back_calls_and_not_memory(make_account, monkeypatch):
+    for n in range(30):
+        make_account(f"user-{n}")
+    monkeypatch.setattr(telling, "LONGEST_QUEUE", 4)
+    succeeded, most = telling.Telling.succeeded, []
+
+    def note(self, *arguments):
+        succeeded(self, *arguments)
+        most.append(self._submitted - self._told)
+
+    def slow(sender, account, **arguments):
+        time.sleep(0.03)
+
+    monkeypatch.setattr(telling.Telling, "succeeded", note)
+    tokens_refreshed.connect(slow)
+    try:
+        assert sweep.run(concurrency=2).refreshed == 30
+    finally:
+        tokens_refreshed.disconnect(slow)
+    assert max(most) <= 4 + 1 + 2
