@@ -134,6 +134,11 @@ def rabbitmq_url() -> str:
 @pytest.fixture
 def child_environment(transactional_db: None) -> dict[str, str]:
     """Environment in which a child Python process uses this test's database."""
+    return environment_of_children()
+
+
+def environment_of_children() -> dict[str, str]:
+    """Return the same for one that outlives a test; the test database exists."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],

@@ -207,22 +207,28 @@ def end_session(session: int) -> None:
             cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [session])
         else:
             cursor.execute(f"KILL CONNECTION {session:d}")
-    wait_until(lambda: not _sessions(session))
+    wait_until(lambda: not _sessions("= %s", session))
 
 
 def is_blocked(session: int) -> bool:
     """Say whether a connection waits for a lock."""
-    return any(_sessions(session))
+    return any(_sessions("= %s", session))
 
 
-def _sessions(session: int) -> list[Any]:
+def somebody_waits() -> bool:
+    """Say whether any connection to this test's database waits for a lock."""
+    return any(_sessions("<> %s", 0))
+
+
+def _sessions(condition: str, session: int) -> list[Any]:
     queries = {
         "postgresql": "SELECT wait_event_type = 'Lock' FROM pg_stat_activity "
-        "WHERE pid = %s",
+        "WHERE datname = current_database() AND pid ",
         # INNODB_TRX would say it better, but stays as it is while somebody polls it.
         "mysql": "SELECT command = 'Query' AND time_ms > 50 "
-        "FROM information_schema.processlist WHERE id = %s",
+        "FROM information_schema.processlist "
+        "WHERE db = DATABASE() AND id <> CONNECTION_ID() AND id ",
     }
     with connection.cursor() as cursor:
-        cursor.execute(queries[connection.vendor], [session])
+        cursor.execute(queries[connection.vendor] + condition, [session])
         return [value for (value,) in cursor.fetchall()]
