@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from oauth_accounts.models import ConnectedAccount, Provider
     from oauth_accounts.protocol.tokens import TokenSet
 
-# A token answered with a life of zero is used this long, or every call would refresh.
-MIN_LIFETIME_SECONDS = 60
+# A token answered with a life of zero is believed this long, or every call would refresh.
+# It is refreshed after half of it at the earliest: once a minute.
+MIN_LIFETIME_SECONDS = 120
 # No token is believed to live longer; dates past the year 9999 would raise.
 MAX_LIFETIME_SECONDS = 10 * 365 * 86_400
 # A refresh token that dies at a known date is used once more this long before.

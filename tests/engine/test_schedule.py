@@ -73,7 +73,7 @@ def test_is_recent_at_the_boundary(account, recent):
         (3600, 60, 3600),
         (None, 60, 60),
         (None, None, None),
-        (0, 9, 60),
+        (0, 9, 120),
     ],
 )
 def test_expiry(expires_in, default, expected):
