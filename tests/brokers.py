@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from celery import Celery
 
+from tests.settings import RUN
+
 
 def configure(app: Celery, url: str) -> Celery:
     """Point an app at a broker; filesystem:///path needs no server."""
@@ -20,7 +22,8 @@ def configure(app: Celery, url: str) -> Celery:
         broker_connection_retry_on_startup=True,
         accept_content=["json"],
         task_ignore_result=True,
-        task_default_queue="oauth_accounts_tests",
+        # Two runs at once do not take each other's messages.
+        task_default_queue=f"oauth_accounts_{RUN}",
         worker_hijack_root_logger=False,
     )
     if url.startswith("filesystem:"):
