@@ -136,14 +136,14 @@ class StubProtocol(asyncio.Protocol):
             case "/token":
                 return self._token(body)
             case "/userinfo":
-                return _json(200, _userinfo(head))
+                return encode_json(200, _userinfo(head))
             case "/authorize":
                 return _redirect(query)
             case "/revoke":
-                return _json(200, {})
+                return encode_json(200, {})
             case "/stats":
-                return _json(200, self._stats())
-        return _json(404, {"error": "not_found"})
+                return encode_json(200, self._stats())
+        return encode_json(404, {"error": "not_found"})
 
     def _token(self, body: bytes) -> bytes:
         form = dict(
@@ -151,13 +151,13 @@ class StubProtocol(asyncio.Protocol):
         )
         self.grants.token_requests += 1
         if form.get("grant_type") == "authorization_code":
-            return _json(200, self.grants.exchange(form.get("code", "")))
+            return encode_json(200, self.grants.exchange(form.get("code", "")))
         if form.get("grant_type") != "refresh_token":
-            return _json(400, {"error": "unsupported_grant_type"})
+            return encode_json(400, {"error": "unsupported_grant_type"})
         tokens = self.grants.refresh(form.get("refresh_token", ""))
         if tokens is None:
-            return _json(400, {"error": "invalid_grant"})
-        return _json(200, tokens)
+            return encode_json(400, {"error": "invalid_grant"})
+        return encode_json(200, tokens)
 
     def _stats(self) -> dict[str, object]:
         return {
@@ -182,7 +182,7 @@ def _userinfo(head: bytes) -> dict[str, object]:
     return {"sub": subject, "id": subject, "email": f"{subject}@example.com"}
 
 
-def _json(status: int, content: dict[str, object]) -> bytes:
+def encode_json(status: int, content: dict[str, object]) -> bytes:
     body = json.dumps(content).encode()
     head = (
         f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Type: application/json\r\n"
