@@ -27,7 +27,7 @@ DEMO_EXTRAS := demo$(if $(filter postgres%,$(DATABASE_URL)),$(comma)postgres)$(s
   )$(if $(filter redis%,$(CELERY_BROKER_URL)),$(comma)redis)
 DEMO_ENV := $(VENV)/.installed-$(subst $(comma),-,$(DEMO_EXTRAS))
 
-.PHONY: help demo serve bench test test-sqlite test-postgres test-mariadb check lint format \
+.PHONY: help demo serve bench chaos test test-sqlite test-postgres test-mariadb check lint format \
 	types contracts migrations docs changelog spelling simulate clean
 .DEFAULT_GOAL := help
 
@@ -37,6 +37,7 @@ help:
 	@echo "make test    run the suite"
 	@echo "make check   everything CI asks for, the suite included (SUITE=no: without)"
 	@echo "make bench   measure it beside other libraries (PostgreSQL and Redis must run)"
+	@echo "make chaos   kill workers for ten minutes and look for what is lost"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make simulate  play 100 million accounts; updates docs/scaling.md"
 
@@ -78,6 +79,12 @@ BENCH ?= --json benchmarks/results.json --docs
 
 bench: $(VENV)/.installed-bench
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+# More options, such as CHAOS="--quick".
+CHAOS ?=
+
+chaos: $(VENV)/.installed-bench
+	@$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
 # ---- the suite ----------------------------------------------------------------------
 

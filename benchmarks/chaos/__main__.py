@@ -12,7 +12,6 @@ import argparse
 import os
 import sys
 from importlib import import_module
-from pathlib import Path
 
 import django
 from rich.console import Console
@@ -23,7 +22,6 @@ from benchmarks import services
 from example_project import processes
 
 PARTS = ("kills", "duplicates")
-FAKETIME = "libfaketimeMT.so.1"
 
 
 def main() -> int:
@@ -31,8 +29,7 @@ def main() -> int:
     processes.heed_signals()
     try:
         services.require()
-        faketime = find_faketime() if "duplicates" in options.parts else ""
-        violations = run(options, faketime)
+        violations = run(options)
     except services.ServiceMissing as missing:
         print(missing, file=sys.stderr)
         return 2
@@ -55,18 +52,7 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def find_faketime() -> str:
-    """Return the library's path; raises ServiceMissing when it is not installed."""
-    for folder in ("/usr/lib", "/usr/local/lib", "/usr/lib64"):
-        for path in Path(folder).rglob(FAKETIME):
-            return str(path)
-    raise services.ServiceMissing(
-        "Clocks that are minutes apart need libfaketime (Debian: apt-get install "
-        "faketime). Without it: --only kills."
-    )
-
-
-def run(options: argparse.Namespace, faketime: str) -> list[str]:
+def run(options: argparse.Namespace) -> list[str]:
     """Play the parts and print what came of them; return what is wrong."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     os.environ["BENCH_PEER"] = "ours"
@@ -94,7 +80,7 @@ def run(options: argparse.Namespace, faketime: str) -> list[str]:
                 workers=options.workers,
             ),
             "duplicates": lambda: parts.duplicates(
-                progress, seconds=30 if options.quick else 60, faketime=faketime
+                progress, seconds=30 if options.quick else 60
             ),
         }
         for name in options.parts:

@@ -2,7 +2,7 @@
 The Celery app of the run's workers and beats.
 
 CHAOS_SENDS_TO: queue that messages are sent to. CHAOS_EVERY: seconds between the sweeps that
-this beat asks for.
+this beat asks for. CHAOS_CLOCK: seconds by which the clock is off.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ import django
 from celery import Celery
 
 from benchmarks import services
+from benchmarks.chaos import clocks
+from benchmarks.chaos.queues import EXPIRES, QUEUE, SWEEP
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
 django.setup()
-
-# What workers listen to, and where messages wait for the postman who copies them.
-QUEUE, LETTER_BOX = "chaos", "chaos-letters"
-SWEEP = "oauth_accounts.tasks.refresh_due_accounts"
-REFRESH = "oauth_accounts.tasks.refresh_account"
-EXPIRES = 900
+if SHIFT := float(os.environ.get("CHAOS_CLOCK", "0")):
+    clocks.shift(SHIFT)
 
 app = Celery("benchmarks.chaos")
 app.conf.update(

@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chaos.app import QUEUE
+from benchmarks.chaos.queues import QUEUE
 from benchmarks.children import PATIENCE, ROOT, Child
 from example_project.processes import Process, stop
 

@@ -15,9 +15,10 @@ from rich.progress import Progress, TaskID
 
 from benchmarks import services
 from benchmarks.chaos import people, verdict
-from benchmarks.chaos.app import LETTER_BOX, QUEUE, backlog
+from benchmarks.chaos.app import backlog
 from benchmarks.chaos.crowd import Crowd, Server
 from benchmarks.chaos.postman import Postman
+from benchmarks.chaos.queues import LETTER_BOX, QUEUE
 from benchmarks.chaos.verdict import Verdict
 
 LIFE_SECONDS = 5
@@ -156,12 +157,8 @@ def kills(progress: Progress, *, seconds: int, accounts: int, workers: int) -> V
     return found
 
 
-def duplicates(progress: Progress, *, seconds: int, faketime: str) -> Verdict:
-    """
-    Deliver each message two or three times, to workers whose clocks are far apart.
-
-    faketime: path of the library that lies to a process about the time.
-    """
+def duplicates(progress: Progress, *, seconds: int) -> Verdict:
+    """Deliver each message two or three times, to workers whose clocks are far apart."""
     with stage(
         progress,
         "duplicates",
@@ -173,13 +170,8 @@ def duplicates(progress: Progress, *, seconds: int, faketime: str) -> Verdict:
         postman.start()
         try:
             for every, shift in zip((1, 3), CLOCKS, strict=True):
-                lies = {
-                    "LD_PRELOAD": faketime,
-                    "FAKETIME": f"{shift:+d}",
-                    "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                }
-                scene.crowd.add_worker(2, **lies)
-                scene.crowd.add_beat(every, **lies)
+                scene.crowd.add_worker(2, CHAOS_CLOCK=str(shift))
+                scene.crowd.add_beat(every, CHAOS_CLOCK=str(shift))
             scene.wait_for_work()
             rate = scene.spend(seconds, lambda: scene.ask_for_some(5, LETTER_BOX))
             found = verdict.judge_duplicates(scene.end(), LIFE_SECONDS)

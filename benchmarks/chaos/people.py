@@ -9,7 +9,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from benchmarks import database, rows
-from benchmarks.chaos.app import EXPIRES, LETTER_BOX, REFRESH, app
+from benchmarks.chaos.app import app
+from benchmarks.chaos.queues import EXPIRES, LETTER_BOX, REFRESH
 from oauth_accounts.models import ConnectedAccount, Provider
 
 

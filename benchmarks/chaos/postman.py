@@ -10,7 +10,8 @@ from itertools import count
 from queue import Empty
 from typing import Any
 
-from benchmarks.chaos.app import LETTER_BOX, QUEUE, app
+from benchmarks.chaos.app import app
+from benchmarks.chaos.queues import LETTER_BOX, QUEUE
 
 # How late a copy may come (seconds); half of the copies come at once.
 LATEST = 20.0
