@@ -101,8 +101,10 @@ def release(
         values["refresh_due_at"] = leases.while_active(moment)
     for lease in {account.lease for account in accounts}:
         held = [account.pk for account in accounts if account.lease == lease]
-        rows = _rows().filter(pk__in=held, lease=lease)
-        rows.update(**values, lease=None, lease_until=None)
+        with transaction.atomic(using=alias()):
+            # What somebody has locked is left to the end of its lease.
+            rows = _not_locked(_rows().filter(pk__in=held, lease=lease))
+            rows.update(**values, lease=None, lease_until=None)
 
 
 def _rows() -> QuerySet[ConnectedAccount]:
@@ -151,9 +153,11 @@ def _renew(
         lease_until__gt=DatabaseNow(),
     )
     kept: Sequence[ConnectedAccount] = accounts
-    if held.update(**values) < len(accounts):
-        ours = set(held.values_list("pk", flat=True))
-        kept = [account for account in accounts if account.pk in ours]
+    with transaction.atomic(using=alias()):
+        free = _not_locked(held)
+        if free.update(**values) < len(accounts):
+            ours = set(free.values_list("pk", flat=True))
+            kept = [account for account in accounts if account.pk in ours]
     return [(account, _claim(account, started)) for account in kept]
 
 

@@ -2,37 +2,28 @@
 Many accounts: refresh what is due, concurrently, fairly and without waiting for a commit.
 
 One thread does everything that touches the database, over one connection; the others only
-call providers. Answers are written in groups, at most FLUSH_SECONDS after they came.
+call providers. Answers are written in groups, soon after they came.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable
 from functools import partial
 
-from django.db import DatabaseError
-
-from oauth_accounts import batch, durable, reactions, renew, writeback
+from oauth_accounts import batch, durable, reactions, renew
 from oauth_accounts.batch import claim_due, count_due
 from oauth_accounts.callers import Callers, Outcome
 from oauth_accounts.conf import conf
-from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.outages import UNHEARD
-from oauth_accounts.telling import Telling
+from oauth_accounts.telling import Telling, attempt
 from oauth_accounts.turns import UNHEARD_LIMIT, Result, Turn
-from oauth_accounts.writeback import Answered
+from oauth_accounts.writer import Writer
 
 __all__ = ["Result", "claim_due", "count_due", "run"]
 
-logger = logging.getLogger("oauth_accounts")
-
-# How long an answer may wait for others to be written with it, and how many are enough.
-FLUSH_SECONDS = 0.02
-GROUP_SIZE = 100
 # How long to wait at most before looking around again.
 IDLE_SECONDS = 0.5
 # On top of the deadline of a call, for the last answers to come in.
@@ -92,8 +83,6 @@ class Sweep:
         # Providers that are not asked again in this sweep.
         self._closed: set[object] = set()
         self._flying: dict[object, Turn] = {}
-        self._unwritten: list[Outcome] = []
-        self._oldest = 0.0
         # Whether there may be something to call without waiting for anything.
         self._hurries = False
         self._troubles: deque[Outcome] = deque()
@@ -102,6 +91,7 @@ class Sweep:
         """Refresh until nothing is due, or time is up."""
         self._callers = Callers(self._concurrency)
         self._telling = Telling(batch.alias())
+        self._writer = Writer(self.result, self._telling)
         try:
             while self._look_around():
                 while self._feed() or self._is_busy():
@@ -112,7 +102,7 @@ class Sweep:
         return self.result
 
     def _is_busy(self) -> bool:
-        return bool(self._flying or self._unwritten or self._troubles)
+        return bool(self._flying or self._writer.unwritten or self._troubles)
 
     def _look_around(self) -> bool:
         """Begin a turn for each provider with something due; say whether there is one."""
@@ -154,7 +144,7 @@ class Sweep:
                 self._flying[call.account.pk] = turn
                 self._callers.start(call, len(self._flying))
             if turn.not_before > self._deadline:
-                _attempt(turn.close)
+                attempt(turn.close)
         self._hurries = any(turn.in_vain for turn in active)
         return any(turn.waiting for turn in active)
 
@@ -163,8 +153,8 @@ class Sweep:
         now = time.monotonic()
         if self._troubles:
             return 0.0
-        if self._unwritten:
-            return self._oldest + FLUSH_SECONDS - now
+        if self._writer.unwritten:
+            return self._writer.seconds_left()
         if self._hurries:
             return 0.0
         until = [turn.not_before for turn in self._turns if turn.waiting]
@@ -180,8 +170,8 @@ class Sweep:
             self._sort(landed[0])
             # Only now: an interruption must not lose the only copy of a token.
             landed.popleft()
-        if self._is_time_to_write():
-            self._write()
+        if self._writer.is_due(len(self._flying)):
+            self._writer.write()
         elif self._troubles:
             # One at a time: what has to be written must not wait behind a row of them.
             self._react(self._troubles.popleft())
@@ -190,61 +180,25 @@ class Sweep:
     def _sort(self, outcome: Outcome) -> None:
         # Noted for its write before anything else, for the same reason.
         if outcome.values is None:
-            _add(self._troubles, outcome)
+            if not self._troubles or self._troubles[-1] is not outcome:
+                self._troubles.append(outcome)
         else:
-            if not self._unwritten:
-                self._oldest = time.monotonic()
-            _add(self._unwritten, outcome)
+            self._writer.add(outcome)
         turn = self._flying.pop(outcome.call.account.pk, None)
         if turn is not None:
             turn.learn(outcome)
 
-    def _is_time_to_write(self) -> bool:
-        return bool(self._unwritten) and (
-            len(self._unwritten) >= GROUP_SIZE
-            or len(self._unwritten) >= len(self._flying)
-            or time.monotonic() - self._oldest >= FLUSH_SECONDS
-        )
-
-    def _write(self) -> None:
-        # Kept until it is done: whatever interrupts this, they are written in the end.
-        group = [_answered(outcome) for outcome in self._unwritten]
-        self._failed_writes: set[object] = set()
-        written = self._write_group(group)
-        self._unwritten = []
-        for answered in group:
-            if answered.account.pk in written:
-                self.result.refreshed += 1
-                before = renew.take_over(answered)
-                tell = partial(self._telling.succeeded, answered.account, before)
-                _attempt(tell, answered.account)
-            elif answered.account.pk not in self._failed_writes:
-                self.result.skipped += 1
-                _attempt(partial(renew.superseded, answered), answered.account)
-
-    def _write_group(self, group: list[Answered]) -> set[object]:
-        try:
-            return set(writeback.write_all(group))
-        except DatabaseError as error:
-            if len(group) > 1:
-                # One of them cannot be written, which is no reason to lose the others.
-                return set().union(*(self._write_group([one]) for one in group))
-            _log(group[0].account, error)
-            self._failed_writes.add(group[0].account.pk)
-            self.result.failed += 1
-            return set()
-
     def _react(self, outcome: Outcome) -> None:
         call = outcome.call
         work = partial(renew.settle, call.account, call.claim, outcome.reply)
-        if _attempt(work, call.account):
+        if attempt(work, call.account):
             self.result.refreshed += 1
         else:
             self.result.failed += 1
         error = outcome.reply.error
         for turn in self._turns:
             if turn.provider.pk == call.account.provider_id and not turn.closed:
-                _attempt(
+                attempt(
                     partial(_learn, turn, error.code if error else ""), call.account
                 )
 
@@ -254,7 +208,7 @@ class Sweep:
 
     def _is_left(self, until: float) -> bool:
         """Say whether answers are at hand, or may still come until then."""
-        at_hand = self._callers.landed or self._unwritten or self._troubles
+        at_hand = self._callers.landed or self._writer.unwritten or self._troubles
         return bool(at_hand) or bool(self._flying and time.monotonic() < until)
 
     def _finish(self) -> None:
@@ -267,14 +221,8 @@ class Sweep:
         finally:
             self._callers.stop()
             for turn in self._turns:
-                _attempt(turn.give_back)
+                attempt(turn.give_back)
             self._telling.stop()
-
-
-def _add(outcomes: MutableSequence[Outcome], outcome: Outcome) -> None:
-    """Append what may have been appended already, before an interruption."""
-    if not outcomes or outcomes[-1] is not outcome:
-        outcomes.append(outcome)
 
 
 def _learn(turn: Turn, code: str) -> None:
@@ -285,29 +233,3 @@ def _learn(turn: Turn, code: str) -> None:
             reactions.provider_unavailable(turn.provider)
     if turn.provider.is_paused():
         turn.close()
-
-
-def _answered(outcome: Outcome) -> Answered:
-    call = outcome.call
-    return Answered(account=call.account, claim=call.claim, values=outcome.values or {})
-
-
-def _attempt(work: Callable[[], None], account: object = None) -> bool:
-    """Do what must not end the sweep; its outcome is recorded on the row."""
-    try:
-        work()
-    except OAuthAccountsError:
-        return False
-    except Exception as error:  # noqa: BLE001  # a mistake is no reason either
-        _log(account, error)
-        return False
-    return True
-
-
-def _log(account: object, error: Exception) -> None:
-    # The lease of the row runs out, and it is looked at again.
-    logger.warning(
-        "The refresh of account %s ended with %s.",
-        getattr(account, "pk", None),
-        type(error).__name__,
-    )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 from django.db import DatabaseError, connections
 
 from oauth_accounts import durable, outages, reactions, signals
+from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import ConnectedAccount, Provider
 
 logger = logging.getLogger("oauth_accounts")
@@ -97,3 +99,25 @@ class Telling:
             or signals.tokens_refreshed.has_listeners(ConnectedAccount)
             or (scopes is not None and set(scopes) != set(account.scopes or ()))
         )
+
+
+def attempt(work: Callable[[], None], account: object = None) -> bool:
+    """Do what must not end the sweep; its outcome is recorded on the row."""
+    try:
+        work()
+    except OAuthAccountsError:
+        return False
+    except Exception as error:  # noqa: BLE001  # a mistake is no reason either
+        log_failure(account, error)
+        return False
+    return True
+
+
+def log_failure(account: object, error: Exception) -> None:
+    """Name an account whose refresh went wrong, and never what it holds."""
+    # The lease of the row runs out, and it is looked at again.
+    logger.warning(
+        "The refresh of account %s ended with %s.",
+        getattr(account, "pk", None),
+        type(error).__name__,
+    )

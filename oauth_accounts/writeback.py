@@ -55,28 +55,56 @@ def write(answered: Answered) -> bool:
     Raises OperationalError or InterfaceError when the database did not take it before the
     lease was over.
     """
-    return bool(write_all([answered]))
+    alias = answered.account.write_alias
+    return bool(_insist(alias, [answered], lambda: _update_all([answered])))
 
 
-def write_all(group: Sequence[Answered]) -> set[uuid.UUID]:
+def write_group(group: Sequence[Answered]) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
     """
-    Write the answers of several accounts at once; return the keys of those that took it.
+    Write the usable answers of several accounts at once, and wait for nobody's locks.
 
-    All are on one database, and each holds the columns of a usable answer, unless it is
-    the only one. Raises like `write`.
+    Return the keys of those that took it, and of those that somebody has locked: they are
+    still ours, and to be tried again. All are on one database. Raises like `write`.
     """
     alias = group[0].account.write_alias
-    return _insist(alias, group, lambda: _write(alias, group))
+    written = _insist(alias, group, lambda: _write(alias, group))
+    missed = [one for one in group if one.account.pk not in written]
+    return written, _still_ours(alias, missed)
 
 
 def _write(alias: str, group: Sequence[Answered]) -> set[uuid.UUID]:
-    if len(group) > 1 and connections[alias].vendor == "postgresql":
+    if connections[alias].vendor == "postgresql":
         return _write_at_once(alias, group)
-    if len(group) == 1:
-        return {one.account.pk for one in group if _update(one)}
     # One transaction, because what costs is the commit.
     with transaction.atomic(using=alias):
-        return {one.account.pk for one in group if _update(one)}
+        free = _not_locked(alias, group)
+        return _update_all([one for one in group if one.account.pk in free])
+
+
+def _update_all(group: Sequence[Answered]) -> set[uuid.UUID]:
+    return {one.account.pk for one in group if _update(one)}
+
+
+def _not_locked(alias: str, group: Sequence[Answered]) -> set[uuid.UUID]:
+    keys = [one.account.pk for one in group]
+    if not connections[alias].features.has_select_for_update_skip_locked:
+        return set(keys)
+    rows = type(group[0].account)._base_manager.using(alias).filter(pk__in=keys)
+    free = rows.select_for_update(skip_locked=True)
+    return set(free.values_list("pk", flat=True))
+
+
+def _still_ours(alias: str, missed: Sequence[Answered]) -> set[uuid.UUID]:
+    if not missed:
+        return set()
+    rows = type(missed[0].account)._base_manager.using(alias)
+    keys = [one.account.pk for one in missed]
+    held = set(rows.filter(pk__in=keys).values_list("pk", "lease", "generation"))
+    return {
+        one.account.pk
+        for one in missed
+        if (one.account.pk, one.claim.lease, one.claim.generation) in held
+    }
 
 
 def _insist(
@@ -94,7 +122,7 @@ def _insist(
             if time.monotonic() > deadline:
                 if len(group) == 1:
                     # Those of a larger group are tried once more, each by itself.
-                    _lament(group[0], error)
+                    lament(group[0], type(error).__name__)
                 raise
             retried = True
             connections[alias].close_if_unusable_or_obsolete()
@@ -106,12 +134,13 @@ def _insist(
         return written
 
 
-def _lament(answered: Answered, error: Exception) -> None:
+def lament(answered: Answered, why: str) -> None:
+    """Say that a token is lost, to whoever reads the log. why: a word."""
     logger.critical(
         "The new tokens of account %s could not be stored before its lease was over "
         "(%s). If its provider rotates refresh tokens, its owner has to connect it again.",
         answered.account.pk,
-        type(error).__name__,
+        why,
     )
 
 
@@ -181,6 +210,9 @@ FROM unnest(
   issued_at, expires_at, last_refreshed_at, refresh_token_expires_at, refresh_due_at
 )
 WHERE a.id = v.id AND a.lease = v.lease AND a.generation = v.generation
+  AND a.id IN (
+    SELECT id FROM {table} WHERE id = ANY(%s::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
+  )
 RETURNING a.id
 """
 
@@ -191,7 +223,8 @@ def _write_at_once(alias: str, group: Sequence[Answered]) -> set[uuid.UUID]:
     now = clock.utcnow()
     columns = zip(*(_row(one, now) for one in group), strict=True)
     with connections[alias].cursor() as cursor:
-        cursor.execute(statement, [list(column) for column in columns])
+        parameters = [list(column) for column in columns]
+        cursor.execute(statement, [*parameters, parameters[0]])
         return {uuid.UUID(str(key)) for (key,) in cursor.fetchall()}
 
 

@@ -9,15 +9,38 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, OperationalError, connection, connections
+from django.db import (
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from oauth_accounts import batch, lease, reactions, renew, sweep, turns, writeback
+from oauth_accounts import (
+    batch,
+    lease,
+    reactions,
+    renew,
+    sweep,
+    turns,
+    writeback,
+    writer,
+)
 from oauth_accounts.exceptions import ReauthRequired
 from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
 from oauth_accounts.testing.server import FakeProvider
 from oauth_accounts.testing.wire import Answer
+
+ROW_LOCKS = pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param("PostgreSQL", marks=pytest.mark.postgres),
+        pytest.param("InnoDB", marks=pytest.mark.mariadb),
+    ],
+)
 
 
 def test_only_what_is_due_is_refreshed(make_account, server):
@@ -305,14 +328,14 @@ def test_an_answer_that_cannot_be_written_does_not_take_others_along(
     bad = make_account("bad")
     for n in range(7):
         make_account(f"user-{n}")
-    write_all = writeback.write_all
+    write_group = writeback.write_group
 
     def write(group):
         if any(one.account.pk == bad.pk for one in group):
             raise IntegrityError
-        return write_all(group)
+        return write_group(group)
 
-    monkeypatch.setattr(writeback, "write_all", write)
+    monkeypatch.setattr(writeback, "write_group", write)
     result = sweep.run()
     assert (result.refreshed, result.failed) == (7, 1)
     assert f"{bad.pk} ended with IntegrityError" in caplog.text
@@ -325,18 +348,18 @@ def test_answers_of_one_group_are_fenced_each_by_itself(
     """One account is revoked and one gone while their answers wait to be written."""
     revoked, gone = make_account("revoked"), make_account("gone")
     kept = [make_account(f"user-{n}") for n in range(4)]
-    monkeypatch.setattr(sweep, "FLUSH_SECONDS", 60.0)
-    write_all, groups = writeback.write_all, []
+    monkeypatch.setattr(writer, "FLUSH_SECONDS", 60.0)
+    write_group, groups = writeback.write_group, []
 
     def write(group):
         if not groups:
             ConnectedAccount.objects.get(pk=revoked.pk).revoke()
             ConnectedAccount.objects.get(pk=gone.pk).delete()
         groups.append(len(group))
-        return write_all(group)
+        return write_group(group)
 
-    monkeypatch.setattr(writeback, "write_all", write)
-    monkeypatch.setattr(sweep.Sweep, "_is_time_to_write", _when_all_have_landed)
+    monkeypatch.setattr(writeback, "write_group", write)
+    monkeypatch.setattr(writer.Writer, "is_due", _when_all_have_landed)
     result = sweep.run()
     assert groups == [6]
     assert (result.refreshed, result.skipped) == (4, 2)
@@ -356,8 +379,8 @@ def test_answers_of_one_group_are_fenced_each_by_itself(
     )
 
 
-def _when_all_have_landed(self):
-    return len(self._unwritten) == 6
+def _when_all_have_landed(self, flying):
+    return len(self.unwritten) == 6
 
 
 def test_a_group_keeps_what_answers_leave_out(make_account, server):
@@ -416,3 +439,63 @@ def test_a_group_keeps_what_answers_leave_out(make_account, server):
         ("kept", ["a", "b"], "", 39, False, False),
     ]
     assert sorted(map(str, found)) == sorted(map(str, expected))
+
+
+class RowLock:
+    """Somebody who has a row in his hands, in a thread of his own."""
+
+    def __init__(self, account):
+        self.account = account
+        self.held, self.done = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self.hold)
+
+    def hold(self):
+        with transaction.atomic():
+            ConnectedAccount.objects.select_for_update().get(pk=self.account.pk)
+            self.held.set()
+            self.done.wait(30)
+        connections.close_all()
+
+    def take(self, request):
+        token = self.account.reveal("refresh_token").get_value()
+        if token in request.form.values():
+            self.thread.start()
+            self.held.wait(10)
+
+    def free(self):
+        self.done.set()
+        self.thread.join()
+
+
+@ROW_LOCKS
+def test_a_row_that_somebody_has_locked_keeps_nobody_waiting(
+    make_account, server, engine
+):
+    """The others are stored meanwhile, and it itself as soon as it is free."""
+    accounts = [make_account(f"user-{n}") for n in range(12)]
+    lock = RowLock(accounts[0])
+    server.on_token_request = lock.take
+
+    def look(done):
+        if done == 11:
+            lock.done.set()
+
+    result = sweep.run(progress=look)
+    lock.free()
+    assert (result.refreshed, result.skipped) == (12, 0)
+    assert len(server.token_requests) == 12
+    accounts[0].reload()
+    assert accounts[0].generation == 1
+
+
+@ROW_LOCKS
+def test_a_lock_that_outlasts_the_lease_is_cried_out(
+    make_account, server, engine, monkeypatch, caplog
+):
+    lock = RowLock(make_account())
+    server.on_token_request = lock.take
+    monkeypatch.setattr(writer, "holds", lambda claim, seconds: False)
+    result = sweep.run()
+    lock.free()
+    assert result.failed == 1
+    assert "could not be stored before its lease was over (locked)" in caplog.text

@@ -21,6 +21,7 @@ from oauth_accounts import (
     telling,
     turns,
     writeback,
+    writer,
 )
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.signals import tokens_refreshed
@@ -95,13 +96,13 @@ def test_answers_that_came_while_the_database_was_away_are_stored_too(
         return write(alias, group)
 
     monkeypatch.setattr(writeback, "_write", away)
-    write_all = sweep.Sweep._write
+    write_all = writer.Writer.write
 
     def interrupt(self):
-        monkeypatch.setattr(sweep.Sweep, "_write", write_all)
+        monkeypatch.setattr(writer.Writer, "write", write_all)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep.Sweep, "_write", interrupt)
+    monkeypatch.setattr(writer.Writer, "write", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sweep.run(concurrency=2)
     for account in (first, late):
