@@ -32,6 +32,13 @@ def in_thread(work, *arguments):
     return thread, caught
 
 
+def await_passenger(flight):
+    deadline = time.monotonic() + 10
+    while not flight.landed._cond._waiters:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def held(server):
     """A token endpoint that answers when it is told to."""
@@ -46,17 +53,16 @@ def test_who_waits_does_so_without_a_query(account, server, held, monkeypatch):
     mine = ConnectedAccount.objects.get(pk=account.pk)
     leader, led = in_thread(account.get_access_token)
     assert asked.wait(10)
-    reloads = []
-    monkeypatch.setattr(ConnectedAccount, "reload", reloads.append)
+    [flight] = flights._flights.values()
     waiter, waited = in_thread(mine.get_access_token)
-    while not flights._flights:  # pragma: no cover
-        time.sleep(0.01)
+    await_passenger(flight)
+    # From here on nobody but the leader may look.
+    monkeypatch.setattr(mine, "reload", None)
     go_on.set()
     leader.join()
     waiter.join()
     assert waited == led
     assert mine.generation == 1
-    assert mine not in reloads
     assert len(server.token_requests) == 1
     assert flights._flights == {}
 
@@ -67,7 +73,9 @@ def test_who_waited_gets_the_same_error_and_state(account, server, held):
     mine = ConnectedAccount.objects.get(pk=account.pk)
     leader, led = in_thread(account.get_access_token)
     assert asked.wait(10)
+    [flight] = flights._flights.values()
     waiter, waited = in_thread(mine.get_access_token)
+    await_passenger(flight)
     go_on.set()
     leader.join()
     waiter.join()
