@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from oauth_accounts import sweep
-from oauth_accounts.exceptions import ProviderUnavailable
-from oauth_accounts.models import ConnectedAccount, UnreadAnswer
+from oauth_accounts import outbox, sweep
+from oauth_accounts.exceptions import ProviderUnavailable, ReauthRequired
+from oauth_accounts.models import ConnectedAccount, PendingRevocation, UnreadAnswer
 from oauth_accounts.testing.wire import Answer
 from tests.faults.meanwhile import PATHS, renew
 from tests.rows import stored
+
+
+COLUMNS = ("access_token", "refresh_token")
 
 
 def change(server, **members):
@@ -106,3 +111,62 @@ def test_e24_an_answer_that_is_no_json(path, body, account, server):
     assert sweep.run().refreshed == 1
     stored_row = ConnectedAccount.objects.get()
     assert (stored_row.status_reason, stored_row.failure_count) == ("", 0)
+
+
+def id_token(subject):
+    """Return an ID token about a subject; nobody has signed it."""
+    claims = json.dumps({"iss": "x", "sub": subject}).encode()
+    middle = base64.urlsafe_b64encode(claims).rstrip(b"=").decode()
+    return f"e30.{middle}.c2ln"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_e25_an_id_token_about_somebody_else(path, make_account, server, told):
+    """
+    No token of the stranger is stored: the account needs its owner, who is told once,
+    and what came along is revoked. The account beside it is refreshed.
+    """
+    account, beside = make_account(), make_account("bob")
+    before = [stored(account, name) for name in COLUMNS]
+    mine = account.reveal("refresh_token").get_value()
+
+    def answer(request):
+        answer = server.respond(request)
+        if request.form["refresh_token"] != mine:
+            return answer
+        return Answer(json={**answer.json, "id_token": id_token("mallory")})
+
+    server.script(answer, answer)
+    renew(path, account)
+    renew(path, beside)
+    account.refresh_from_db()
+    assert (account.status, account.status_reason) == (
+        "needs_reauth",
+        "identity_changed",
+    )
+    assert account.lease is account.refresh_due_at is account.id_token is None
+    assert {stored(account, name) for name in COLUMNS} <= {None, *before}
+    assert [rest for name, rest in told if name == "reauth_required"] == [
+        {"reason": "identity_changed"}
+    ]
+    with pytest.raises(ReauthRequired):
+        account.get_access_token()
+    [grant] = [one for one in server.book.grants if one.subject == "alice"]
+    pending = PendingRevocation.objects.get()
+    assert pending.reveal("refresh_token").get_value() == grant.refresh_tokens[-1]
+    outbox.deliver_due()
+    assert grant.refresh_tokens[-1] in server.revoked
+    beside.refresh_from_db()
+    assert (beside.status, beside.generation) == ("active", 1)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("token", [id_token("alice"), "opaque", "a.b.c", "e30.W10.x"])
+def test_e25_an_id_token_about_the_same_subject_or_none(path, token, account, server):
+    """It is stored, sealed, and nothing else follows from it."""
+    change(server, id_token=token)
+    renew(path, account)
+    account.refresh_from_db()
+    assert (account.status, account.generation) == ("active", 1)
+    assert account.reveal("id_token").get_value() == token
+    assert server.is_live(account.get_access_token())
