@@ -16,7 +16,6 @@ from oauth_accounts.testing.wire import Answer
 from tests.faults.meanwhile import PATHS, renew
 from tests.rows import stored
 
-
 COLUMNS = ("access_token", "refresh_token")
 
 
