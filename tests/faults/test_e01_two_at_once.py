@@ -30,8 +30,8 @@ def test_e01_web_and_tasks_and_beat_make_one_call(account, server, start, during
     Twenty threads, a task that is delivered twice and a beat meet at one account: one
     request, and everybody who asked has its token.
     """
-    page, task, again, beat = (start() for _ in range(4))
-    assert all(worker.session is not None for worker in (page, task, again, beat))
+    page, task, beat = workers = [start() for _ in range(3)]
+    assert all(worker.session is not None for worker in workers)
     go_on = threading.Event()
     during(lambda request: go_on.wait(30))
     with ThreadPoolExecutor(THREADS) as pool:
@@ -39,16 +39,40 @@ def test_e01_web_and_tasks_and_beat_make_one_call(account, server, start, during
         wait_until(lambda: server.token_requests)
         page.begin("get_access_token", account)
         task.begin("task", account)
-        again.begin("task", account)
         # It has looked for itself before the first call is answered.
         assert beat.do("sweep") == "0 0 0"
         go_on.set()
         tokens = [one.result(30) for one in asked]
     tokens.append(page.answer())
-    assert (task.answer(), again.answer()) == ("None", "None")
+    assert task.answer() == "None"
+    # The message is delivered twice.
+    assert task.do("task", account) == "None"
 
     assert len(set(tokens)) == 1
     assert server.is_live(tokens[0])
+    assert len(server.token_requests) == 1
+    assert server.replays == 0
+
+
+@pytest.mark.postgres
+@pytest.mark.mariadb
+def test_e01_claims_at_the_same_moment(account, server, start, lock):
+    """
+    Three workers have seen that the account is free and all go for it at once: one has it,
+    and the others wait for what it gets.
+    """
+    workers = [start() for _ in range(3)]
+    held = lock(account)
+    held.take()
+    for worker in workers:
+        worker.begin("get_access_token", account)
+    for worker in workers:
+        wait_until(worker.is_blocked)
+    held.release()
+    tokens = {worker.answer() for worker in workers}
+
+    assert len(tokens) == 1
+    assert server.is_live(tokens.pop())
     assert len(server.token_requests) == 1
     assert server.replays == 0
 
