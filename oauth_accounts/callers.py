@@ -40,8 +40,8 @@ class Outcome:
     reply: Reply
     values: dict[str, Any] | None = field(default=None, repr=False)
     """The columns of a usable answer, tokens sealed."""
-    seconds: float
-    """How long the provider took."""
+    landed_at: float = field(default_factory=time.monotonic)
+    """Monotonic seconds: an answer is stored soon after, whatever else there is to do."""
 
 
 class Callers:
@@ -103,7 +103,6 @@ class Callers:
 
 
 def _make(call: Call) -> Outcome:
-    started = time.monotonic()
     # Whatever happens, a call has to land: the sweep waits for it.
     reply = Reply(error=ProviderUnavailable("outcome_unknown"))
     values = None
@@ -116,8 +115,7 @@ def _make(call: Call) -> Outcome:
             call.account.pk,
             type(error).__name__,
         )
-    seconds = time.monotonic() - started
-    return Outcome(call=call, reply=reply, values=values, seconds=seconds)
+    return Outcome(call=call, reply=reply, values=values)
 
 
 def _values(

@@ -20,7 +20,7 @@ from oauth_accounts.lease import holds
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.protocol.client import OAuth2Client
 
-BATCH_SIZE = 500
+BATCH_SIZE = 250
 FIRST_BATCH = 100
 # A batch that is sent faster than this may be larger next time, one slower smaller.
 QUICK_SECONDS, SLOW_SECONDS = 10.0, 30.0

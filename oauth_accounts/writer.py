@@ -39,8 +39,8 @@ class Writer:
         """Take an answer over; a second time, after an interruption, does nothing."""
         if self.unwritten and self.unwritten[-1] is outcome:
             return
-        now = time.monotonic()
-        self._oldest = min(self._oldest, now) if self.unwritten else now
+        landed = outcome.landed_at
+        self._oldest = min(self._oldest, landed) if self.unwritten else landed
         self.unwritten.append(outcome)
 
     def seconds_left(self) -> float:
