@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import django
 from rich.console import Console
@@ -90,7 +91,7 @@ def run(options: argparse.Namespace) -> list[str]:
     return violations
 
 
-def show(console: Console, name: str, found: object) -> None:
+def show(console: Console, name: str, found: Any) -> None:
     """Print the counts of a part, then what is not as it should be."""
     table = Table(title=name, title_justify="left", title_style="bold")
     table.add_column("what")
@@ -98,6 +99,8 @@ def show(console: Console, name: str, found: object) -> None:
     for what, value in found.counts.items():
         table.add_row(what, str(value))
     console.print(table)
+    for note in found.notes:
+        console.print(f"NOTE  {note}", markup=False)
     for violation in found.violations:
         console.print(f"VIOLATED  {violation}", markup=False)
     if not found.violations:

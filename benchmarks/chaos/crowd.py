@@ -90,7 +90,7 @@ class Crowd:
         worker = random.choice(self.workers)
         children = children_of(worker.pid)
         whole = random.randrange(WHOLE) == 0 or not children
-        victims = [worker.pid, *children] if whole else [random.choice(children)]
+        victims = group_of(worker.pid) if whole else [random.choice(children)]
         self.kills.append(self._kill(victims, whole))
         if whole:
             assert worker.child is not None
@@ -100,8 +100,10 @@ class Crowd:
     def look_after(self) -> None:
         """Replace workers that ended by themselves, and remember that they did."""
         for worker in self.workers:
-            if worker.returncode() is not None:
-                self.ended.append(f"{worker.name}: {worker.tail()[-500:]}")
+            if (code := worker.returncode()) is not None:
+                self.ended.append(f"{worker.name} with {code}: {worker.tail()[-200:]}")
+                # Its children have lost their main process, and are killed like others.
+                self.kills.append(self._kill(group_of(worker.pid), whole=True))
                 self._replace(worker)
 
     def stop(self) -> None:
@@ -161,12 +163,23 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child in text.split() if _state(int(child)) not in "ZX"]
 
 
+def group_of(pid: int) -> list[int]:
+    """Return the processes of the group that a process leads or has led."""
+    found = []
+    for path in Path("/proc").iterdir():
+        with suppress(ValueError, OSError):
+            if os.getpgid(int(path.name)) == pid:
+                found.append(int(path.name))
+    return found
+
+
 def ports_of(pid: int, remote_port: int) -> set[int]:
     """Return the local TCP ports of a process's connections to a port of this machine."""
     inodes = set()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):
-            inodes.add(str(descriptor.readlink()))
+    with suppress(FileNotFoundError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                inodes.add(str(descriptor.readlink()))
     ports = set()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         parts = line.split()

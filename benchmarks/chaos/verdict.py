@@ -14,8 +14,9 @@ from benchmarks.chaos.server import parse
 from oauth_accounts.clock import DatabaseNow
 from oauth_accounts.models import ConnectedAccount
 
-# How much later than an answer its client may have been killed and still have lost it.
-WINDOW_SECONDS = 10.0
+# How much later than an answer its client may have been killed and still have lost it, and
+# how much earlier: a server that is busy reads what a dead client has sent.
+WINDOW_SECONDS, AFTERWARDS_SECONDS = 10.0, 5.0
 # A refresh before this part of a token's life is one too many.
 SOONEST = 0.5
 # From the call, which the life is counted from, to the answer (seconds).
@@ -25,10 +26,11 @@ SHOWN = 5
 
 @dataclass(kw_only=True)
 class Verdict:
-    """Counts, and what is not as it should be."""
+    """Counts, what is not as it should be, and what a reader has to know."""
 
     counts: dict[str, Any] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def count(self, what: str, value: Any) -> None:
         self.counts[what] = value
@@ -64,7 +66,8 @@ class Pair:
         return (
             f"{account.pk} {account.status}/{account.status_reason} "
             f"generation {account.generation}, stored {self.stored} of "
-            f"{len(self.answers)}, replays {list(self.replays)}"
+            f"{len(self.answers)}, answered last {self.answers[-1:]}, "
+            f"replays {list(self.replays)}"
         )
 
 
@@ -87,7 +90,9 @@ def judge_kills(found: Sequence[Pair], kills: Sequence[Kill]) -> Verdict:
     verdict.count("of these, whole workers", sum(kill.whole for kill in kills))
     verdict.count("families revoked by a replay", len(dead))
     explained = [delay for delay in delays.values() if delay is not None]
-    verdict.count("of these, killed between answer and commit", len(explained))
+    verdict.count("of these, killed between call and commit", len(explained))
+    verdict.count("of these, killed before the answer", sum(d < 0 for d in explained))
+    explained = [delay for delay in explained if delay >= 0]
     if explained:
         verdict.count(
             "from answer to kill, median", f"{1000 * median(explained):.0f} ms"
@@ -95,7 +100,11 @@ def judge_kills(found: Sequence[Pair], kills: Sequence[Kill]) -> Verdict:
         verdict.count("from answer to kill, longest", f"{1000 * max(explained):.0f} ms")
     verdict.forbid(
         "revoked, and no kill explains it",
-        [pair for pair in dead if delays[id(pair)] is None],
+        [
+            f"{pair}, kills {_near(pair, kills)}"
+            for pair in dead
+            if delays[id(pair)] is None
+        ],
     )
     verdict.forbid(
         "revoked, though the last answer is stored",
@@ -177,7 +186,19 @@ def _killed_after(pair: Pair, kills: Sequence[Kill]) -> float | None:
         return None
     at, port = pair.answers[-1]
     delays = [kill.at - at for kill in kills if port in kill.ports]
-    return min((d for d in delays if 0 <= d <= WINDOW_SECONDS), default=None)
+    return min(
+        (d for d in delays if -AFTERWARDS_SECONDS <= d <= WINDOW_SECONDS), default=None
+    )
+
+
+def _near(pair: Pair, kills: Sequence[Kill]) -> list[str]:
+    """Return when kills took a client's port, or when the nearest others were."""
+    at, port = pair.answers[-1] if pair.answers else (0.0, 0)
+    return [
+        f"{kill.at - at:+.2f} s{' same port' if port in kill.ports else ''}"
+        for kill in kills
+        if port in kill.ports or abs(kill.at - at) < 2
+    ]
 
 
 def _gaps(pair: Pair) -> Iterator[float]:

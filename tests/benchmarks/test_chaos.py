@@ -55,14 +55,14 @@ class TestKills:
         found = verdict.judge_kills([pair(), lost()], [kill()])
         assert found.violations == []
         assert found.counts["families revoked by a replay"] == 1
-        assert found.counts["of these, killed between answer and commit"] == 1
+        assert found.counts["of these, killed between call and commit"] == 1
 
     @pytest.mark.parametrize(
         ("found", "kills", "violation"),
         [
             (lost(), [], "no kill explains it"),
             (lost(), [kill(port=40_001)], "no kill explains it"),
-            (lost(), [kill(after=-0.05)], "no kill explains it"),
+            (lost(), [kill(after=-9)], "no kill explains it"),
             (lost(), [kill(after=20)], "no kill explains it"),
             (lost(stored=2), [kill()], "though the last answer is stored"),
             (lost(reason="invalid_grant"), [kill()], "not marked rotation_lost"),
