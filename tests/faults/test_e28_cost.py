@@ -37,7 +37,8 @@ def test_e28_claiming_costs_the_same_for_ten_and_for_a_hundred(make_account, pro
         assert len(claimed) == size
         counts.append((len(found), len(armed)))
     assert counts[0] == counts[1]
-    assert sum(counts[0]) <= 8
+    # The ends of transactions and savepoints among them.
+    assert sum(counts[0]) <= 12
 
 
 def test_e28_what_is_not_due_costs_nothing(make_account, server, monkeypatch):

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.db.models import ProtectedError
 
-from oauth_accounts import sweep
+from oauth_accounts import sweep, turns
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.testing.server import FakeProvider
@@ -57,21 +57,20 @@ def test_e33_a_provider_disabled_while_a_refresh_is_in_flight(
     assert server.token_requests[1].form["refresh_token"] == stored
 
 
-def test_e33_a_sweep_makes_no_further_call(make_account, server, provider):
-    """What was claimed and not sent when the provider was disabled is given back."""
+def test_e33_a_sweep_claims_nothing_more(make_account, server, provider, monkeypatch):
+    """What was leased when the provider was disabled is the last that is sent."""
+    monkeypatch.setattr(turns, "FIRST_BATCH", 2)
     accounts = [make_account(f"user-{n}") for n in range(8)]
-    Provider.objects.update(refresh_margin=60)
 
     def switch_off(request):
         Provider.objects.filter(pk=provider.pk).update(enabled=False)
         connections.close_all()
 
     server.on_token_request = switch_off
-    sweep.run()
-    sweep.run()
-    calls = len(server.token_requests)
-    done = ConnectedAccount.objects.filter(generation=1).count()
-    assert done == calls
+    assert sweep.run() == sweep.Result(refreshed=2)
+    assert sweep.run().done == 0
+    assert len(server.token_requests) == 2
+    assert ConnectedAccount.objects.filter(generation=1).count() == 2
     assert ConnectedAccount.objects.filter(lease__isnull=False).count() == 0
     assert ConnectedAccount.objects.filter(status="active").count() == len(accounts)
 
