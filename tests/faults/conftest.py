@@ -23,18 +23,44 @@ from tests.faults.workers import Lock, Worker
 __all__ = ["account", "make_account", "owner"]
 
 
+@pytest.fixture(scope="session")
+def idle(django_db_setup: None) -> Iterator[list[Worker]]:
+    """Workers that an earlier test has left alive; a new one takes its time."""
+    workers: list[Worker] = []
+    yield workers
+    for worker in workers:
+        worker.end()
+
+
 @pytest.fixture
-def start(child_environment: dict[str, str], tmp_path: Path) -> Iterator[Any]:
-    """Start workers, `start()`; all are dead when the test is over."""
+def start(
+    child_environment: dict[str, str], tmp_path: Path, idle: list[Worker]
+) -> Iterator[Any]:
+    """Start workers, `start()`; when the test is over they are dead, or idle."""
+    count = iter(range(100))
+    plain: list[Worker] = []
     with ExitStack() as stack:
-        count = iter(range(100))
 
         def start_worker(**options: Any) -> Worker:
+            if not options and idle:
+                plain.append(idle.pop())
+                return plain[-1]
             environment = {**child_environment, **options.pop("environment", {})}
-            log = tmp_path / f"worker-{next(count)}.log"
-            return stack.enter_context(Worker(environment, log, **options))
+            worker = Worker(environment, tmp_path / f"worker-{next(count)}", **options)
+            if set(environment.items()) == set(child_environment.items()) and (
+                not options
+            ):
+                plain.append(worker)
+            else:
+                stack.callback(worker.end)
+            return worker
 
         yield start_worker
+    for worker in plain:
+        if worker.is_idle:
+            idle.append(worker)
+        else:
+            worker.end()
 
 
 @pytest.fixture

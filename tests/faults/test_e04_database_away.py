@@ -53,7 +53,9 @@ def test_e04_a_connection_that_is_cut_during_the_write(
     during(held.take)
     worker.begin(order, account)
     wait_until(lambda: server.token_requests)
-    wait_until(worker.is_blocked)
+    if order != "sweep":
+        # A sweep waits for no lock; it tries again and again.
+        wait_until(worker.is_blocked)
     worker.cut()
     held.release()
     worker.answer()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from django.db import connection, connections
 
@@ -41,6 +41,8 @@ def session():
         return cursor.fetchone()[0]
 
 def do(order, key=None):
+    if order == "session":
+        return session()
     if order == "sweep":
         result = sweep.run()
         return f"{result.refreshed} {result.failed} {result.skipped}"
@@ -92,11 +94,11 @@ class Worker:
                 text=True,
             )
         self._session: int | None = None
+        self._is_up = False
+        self._orders = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
+    def end(self) -> None:
+        """Kill the process, if it lives, and close its pipes."""
         self.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
@@ -110,8 +112,16 @@ class Worker:
     def session(self) -> int:
         """Known when the process is up: the first use waits for that."""
         if self._session is None:
+            if self._is_up:
+                self._order("session")
             self._session = int(self.answer())
+            self._is_up = True
         return self._session
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether it lives and has nothing to do, so that others may use it."""
+        return self.process.poll() is None and self._is_up and not self._orders
 
     @property
     def logged(self) -> str:
@@ -124,9 +134,12 @@ class Worker:
         order: "sweep", "task" or a method of the account ("refresh", "get_access_token").
         """
         assert self.session is not None
-        key = "" if account is None else str(account.pk)
+        self._orders += 1
+        self._order(order, "" if account is None else str(account.pk))
+
+    def _order(self, *words: str) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{order} {key}\n")
+        self.process.stdin.write(f"{' '.join(words)}\n")
         self.process.stdin.flush()
 
     def answer(self) -> str:
@@ -136,6 +149,7 @@ class Worker:
         assert select.select([stdout], [], [], SECONDS)[0], self.logged
         line = stdout.readline()
         assert line, self.logged
+        self._orders = max(0, self._orders - 1)
         return line.strip()
 
     def do(self, order: str, account: ConnectedAccount | None = None) -> str:
@@ -162,6 +176,8 @@ class Worker:
     def cut(self, request: RecordedRequest | None = None) -> None:
         """Let the database server end the connection of this worker."""
         end_session(self.session)
+        # It will have another one when it needs it.
+        self._session = None
 
     def is_blocked(self) -> bool:
         """Say whether it waits for a lock in the database; unknown to SQLite."""
@@ -202,6 +218,8 @@ class Lock:
 
 def end_session(session: int) -> None:
     """Let the database server end a connection; it is gone on return."""
+    if not _sessions("= %s", session):
+        return
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [session])
