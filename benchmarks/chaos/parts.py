@@ -149,8 +149,8 @@ def kills(progress: Progress, *, seconds: int, accounts: int, workers: int) -> V
         found = verdict.judge_kills(scene.end(), scene.crowd.kills)
         found.count("refreshes a second, under kills", f"{stormy:.0f}")
         found.count("refreshes a second, settled", f"{calm:.0f}")
-        # Each account's turn comes once in so long; three times that is no turn.
-        patience = 3 * max(LIFE_SECONDS, accounts / max(1.0, calm))
+        # Each turn comes once in so long; three times that, or a minute, is no turn.
+        patience = min(60.0, 3 * max(LIFE_SECONDS, accounts / max(1.0, calm)))
         found.count("longest since a refresh, settled", f"{oldest:.1f} s")
         forgotten = [] if oldest <= patience else [f"{oldest:.1f} s > {patience:.1f} s"]
         found.forbid("accounts forgotten", forgotten)
