@@ -152,8 +152,11 @@ def is_for_another(account: ConnectedAccount, tokens: TokenSet) -> bool:
 def _refuse(account: ConnectedAccount, claim: Claim, tokens: TokenSet) -> None:
     # A stranger's tokens: the account keeps its own, which will not do for long.
     values = account.token_values(tokens)
-    reactions.require_reauth(account, "identity_changed", claim.lease)
-    salvage.refuse(account, values, "identity_changed")
+    if reactions.require_reauth(account, "identity_changed", claim.lease):
+        salvage.refuse(account, values, "identity_changed")
+    else:
+        # Connected again, revoked or deleted meanwhile: as with any answer that is late.
+        salvage.keep_for_revocation(account, values)
 
 
 def react(account: ConnectedAccount, claim: Claim, error: TokenError) -> None:

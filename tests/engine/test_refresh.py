@@ -793,6 +793,19 @@ class TestIdentity:
         assert waiting.reveal("refresh_token").get_value() == "rt-of-somebody"
         assert waiting.reveal("access_token").get_value() == "at-of-somebody"
 
+    def test_who_connected_again_meanwhile_keeps_the_new_grant(self, account, server):
+        def reconnect(request):
+            account.stored_row().update(lease=None, generation=F("generation") + 1)
+            connections.close_all()
+            return self.answer("mallory")
+
+        server.script(reconnect)
+        with pytest.raises(ReauthRequired):
+            account.get_access_token()
+        account.reload()
+        assert account.status == "active"
+        assert not PendingRevocation.objects.exists()
+
     @pytest.mark.parametrize("subject", ["alice", None, 7, ["alice"]])
     def test_the_same_subject_or_none_is_stored(self, account, server, subject):
         server.script(self.answer(subject))
