@@ -22,8 +22,9 @@ from oauth_accounts.protocol.client import OAuth2Client
 
 BATCH_SIZE = 250
 FIRST_BATCH = 100
-# A batch that is sent faster than this may be larger next time, one slower smaller.
-QUICK_SECONDS, SLOW_SECONDS = 10.0, 30.0
+# A batch that is sent faster than this may be larger next time, one slower smaller: what
+# is leased and waits for its turn could be refreshed by another worker meanwhile.
+QUICK_SECONDS, SLOW_SECONDS = 1.0, 3.0
 # Calls to begin with: a provider that refuses this client, or asks for fewer calls, has
 # answered before the third is sent.
 FIRST_WINDOW = 2.0
