@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import threading
@@ -14,6 +15,9 @@ from celery import Celery
 
 from tests.settings import RUN
 
+# Which of the processes that share a run's tests this is, or belongs to.
+PART = os.environ.get("PYTEST_XDIST_WORKER", "all")
+
 
 def configure(app: Celery, url: str) -> Celery:
     """Point an app at a broker; filesystem:///path needs no server."""
@@ -23,7 +27,7 @@ def configure(app: Celery, url: str) -> Celery:
         accept_content=["json"],
         task_ignore_result=True,
         # Two runs at once do not take each other's messages.
-        task_default_queue=f"oauth_accounts_{RUN}",
+        task_default_queue=f"oauth_accounts_{RUN}_{PART}",
         worker_hijack_root_logger=False,
     )
     if url.startswith("filesystem:"):
