@@ -67,9 +67,18 @@ def write_group(group: Sequence[Answered]) -> tuple[set[uuid.UUID], set[uuid.UUI
     still ours, and to be tried again. All are on one database. Raises like `write`.
     """
     alias = group[0].account.write_alias
-    written = _insist(alias, group, lambda: _write(alias, group))
-    missed = [one for one in group if one.account.pk not in written]
-    return written, _still_ours(alias, missed)
+    locked: set[uuid.UUID] = set()
+
+    def work() -> set[uuid.UUID]:
+        written = _write(alias, group)
+        locked.clear()
+        missed = [one for one in group if one.account.pk not in written]
+        # Asked within the same insistence: an answer that is ours still is not given up.
+        locked.update(_still_ours(alias, missed))
+        return written
+
+    written = _insist(alias, group, work)
+    return written, locked - written
 
 
 def _write(alias: str, group: Sequence[Answered]) -> set[uuid.UUID]:

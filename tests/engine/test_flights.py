@@ -195,3 +195,11 @@ def test_an_interruption_before_the_refresh_begins_leaves_no_flight(
     began = time.monotonic()
     account.refresh()
     assert time.monotonic() - began < 5
+
+
+def test_nothing_is_left_after_a_fork(monkeypatch):
+    monkeypatch.setitem(flights._flights, ("default", 1), flights.Flight())
+    monkeypatch.setattr(flights, "_lock", before := threading.Lock())
+    flights._forget()
+    assert flights._flights == {}
+    assert flights._lock is not before

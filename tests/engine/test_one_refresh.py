@@ -203,3 +203,24 @@ def test_a_process_whose_clock_is_ahead_ends_no_refresh_token(
     monkeypatch.setattr(clock, "utcnow", lambda: ahead)
     account.refresh()
     assert (account.status, account.generation) == ("active", 1)
+
+
+def test_an_answer_elsewhere_that_held_no_access_token_is_no_success(
+    account, server, monkeypatch
+):
+    """Another process got a refresh token only; its flight is not seen in this one."""
+    holder = ConnectedAccount.objects.get(pk=account.pk)
+    assert refresh.lease.take(holder)
+    pauses = []
+
+    def answer_elsewhere(seconds):
+        pauses.append(seconds)
+        holder.stored_row().update(
+            generation=1, failure_count=1, lease=None, lease_until=None
+        )
+
+    monkeypatch.setattr(refresh.time, "sleep", answer_elsewhere)
+    with pytest.raises(ProviderUnavailable, match="bad_answer"):
+        account.get_access_token()
+    assert len(pauses) == 1
+    assert server.token_requests == []

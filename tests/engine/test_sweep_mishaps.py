@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
@@ -24,6 +25,7 @@ from oauth_accounts import (
     writer,
 )
 from oauth_accounts.models import ConnectedAccount, Provider
+from oauth_accounts.models.event import RefreshStatisticManager
 from oauth_accounts.signals import tokens_refreshed
 from oauth_accounts.testing.server import FakeProvider
 from oauth_accounts.testing.wire import Answer
@@ -292,3 +294,79 @@ def test_slow_receivers_hold_back_calls_and_not_memory(make_account, monkeypatch
     finally:
         tokens_refreshed.disconnect(slow)
     assert max(most) <= 4 + 1 + 2
+
+
+def test_a_connection_that_breaks_while_a_lock_is_looked_at_loses_nothing(
+    make_account, server, monkeypatch
+):
+    account = make_account()
+    write, still_ours, broken = writeback._write, writeback._still_ours, []
+
+    def nothing_at_first(alias, group):
+        return write(alias, group) if broken else set()
+
+    def break_once(alias, missed):
+        if not broken:
+            broken.append(missed)
+            raise OperationalError
+        return still_ours(alias, missed)
+
+    monkeypatch.setattr(writeback, "_write", nothing_at_first)
+    monkeypatch.setattr(writeback, "_still_ours", break_once)
+    assert sweep.run().refreshed == 1
+    account.reload()
+    assert account.generation == 1
+
+
+def test_a_group_that_is_too_late_is_cried_out_by_nobody(
+    make_account, monkeypatch, caplog
+):
+    """Those of a group are tried once more, each by itself, and named then."""
+    group = []
+    for account in (make_account("one"), make_account("two")):
+        claim = replace(lease.take(account), deadline=0.0)
+        group.append(writeback.Answered(account=account, claim=claim, values={}))
+
+    def fail(alias, group):
+        raise OperationalError
+
+    monkeypatch.setattr(writeback, "_write", fail)
+    with pytest.raises(OperationalError):
+        writeback.write_group(group)
+    assert "CRITICAL" not in [record.levelname for record in caplog.records]
+
+
+def test_numbers_that_cannot_be_written_end_nothing(
+    make_account, server, monkeypatch, caplog
+):
+    make_account()
+
+    def fail(self, *args, **kwargs):
+        raise OperationalError
+
+    monkeypatch.setattr(RefreshStatisticManager, "record", fail)
+    assert sweep.run().refreshed == 1
+    assert "could not be counted (OperationalError)" in caplog.text
+
+
+def test_a_lease_that_is_over_is_no_reason_to_drop_what_can_be_written(
+    make_account, server, monkeypatch
+):
+    make_account()
+    monkeypatch.setattr(writer, "holds", lambda claim, seconds: False)
+    assert sweep.run().refreshed == 1
+
+
+def test_a_machine_without_any_thread_left_says_so(make_account, server, monkeypatch):
+    """Nothing can be called; what was armed for it is looked at when its lease is over."""
+    make_account()
+
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(callers.threading.Thread, "start", refuse)
+    monkeypatch.setattr(sweep, "GRACE_SECONDS", -14.0)
+    with pytest.raises(RuntimeError):
+        sweep.run()
+    monkeypatch.undo()
+    assert server.token_requests == []
