@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from oauth_accounts import renew, writeback
 from oauth_accounts.callers import Outcome
@@ -89,6 +89,9 @@ class Writer:
             return set(written), set(locked)
         except DatabaseError as error:
             if len(group) == 1:
+                if not isinstance(error, OperationalError | InterfaceError):
+                    # Those were insisted on, and have been cried out.
+                    writeback.lament(group[0], type(error).__name__)
                 log_failure(group[0].account, error)
                 self._failed.add(group[0].account.pk)
                 return set(), set()

@@ -341,6 +341,7 @@ def test_an_answer_that_cannot_be_written_does_not_take_others_along(
     result = sweep.run()
     assert (result.refreshed, result.failed) == (7, 1)
     assert f"{bad.pk} ended with IntegrityError" in caplog.text
+    assert [r.levelname for r in caplog.records].count("CRITICAL") == 1
     assert ConnectedAccount.objects.filter(generation=1).count() == 7
 
 
