@@ -74,3 +74,27 @@ def test_a_broker_that_takes_it(transactional_db):
     finally:
         app.close()
         _set_current_app(before)
+
+
+WITHOUT_CELERY = """
+import sys
+sys.modules["celery"] = None
+import django
+django.setup()
+from oauth_accounts import tasks
+assert not tasks.HAS_CELERY
+assert tasks.enqueue(tasks.deliver_revocations) is False
+tasks.refresh_due_accounts()
+print("done")
+"""
+
+
+def test_the_tasks_are_functions_where_celery_is_not_installed(child_environment):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_CELERY],
+        env=child_environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "done\n", done.stderr

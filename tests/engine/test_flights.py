@@ -114,7 +114,9 @@ def test_a_leader_that_broke_down_is_replaced(account, server, held):
 
     leader, led = in_thread(lead)
     assert asked.wait(10)
+    [flight] = flights._flights.values()
     waiter, waited = in_thread(mine.get_access_token)
+    await_passenger(flight)
     go_on.set()
     leader.join()
     waiter.join()
@@ -136,7 +138,9 @@ def test_a_leader_that_changed_nothing_is_followed_by_the_next(account):
     leader, _led = in_thread(share, nothing, account)
     assert began.wait(10)
     done = []
+    [flight] = flights._flights.values()
     waiter, _waited = in_thread(share, lambda: done.append("mine"), mine)
+    await_passenger(flight)
     go_on.set()
     leader.join()
     waiter.join()

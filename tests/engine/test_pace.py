@@ -90,6 +90,13 @@ class TestReserving:
         assert limited.seconds_until_slot() > 0
 
 
+def test_who_loses_every_race_gets_none(db, monkeypatch):
+    provider = ProviderFactory(max_refreshes_per_minute=60)
+    monkeypatch.setattr(Provider, "_take", lambda self, slots, count: False)
+
+    assert provider.reserve_slots(1) == 0
+
+
 class TestCounting:
     def test_a_refresh_that_somebody_waits_for_counts(self, limited):
         for _ in range(4):

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError
@@ -15,8 +16,10 @@ from django.utils import timezone
 from oauth_accounts import (
     batch,
     callers,
+    durable,
     lease,
     outages,
+    renew,
     sweep,
     tasks,
     telling,
@@ -24,7 +27,7 @@ from oauth_accounts import (
     writeback,
     writer,
 )
-from oauth_accounts.models import ConnectedAccount, Provider
+from oauth_accounts.models import AccountEvent, ConnectedAccount, Provider
 from oauth_accounts.models.event import RefreshStatisticManager
 from oauth_accounts.signals import tokens_refreshed
 from oauth_accounts.testing.server import FakeProvider
@@ -370,3 +373,49 @@ def test_a_machine_without_any_thread_left_says_so(make_account, server, monkeyp
         sweep.run()
     monkeypatch.undo()
     assert server.token_requests == []
+
+
+def test_a_trouble_that_is_sorted_twice_is_one(db):
+    """An interruption came between its sorting and its removal."""
+    once = sweep.Sweep(slug=None, limit=1, concurrency=1, deadline=0.0, progress=None)
+    call = SimpleNamespace(account=SimpleNamespace(pk=1))
+    outcome = SimpleNamespace(values=None, call=call)
+    once._sort(outcome)
+    once._sort(outcome)
+    assert list(once._troubles) == [outcome]
+
+
+def test_inside_a_tests_transaction_receivers_hear_of_it_in_its_thread(
+    make_account, server
+):
+    make_account()
+    told = []
+
+    def note(sender, **kwargs):
+        told.append(threading.current_thread())
+
+    tokens_refreshed.connect(note)
+    try:
+        with durable.inline():
+            assert sweep.run().refreshed == 1
+    finally:
+        tokens_refreshed.disconnect(note)
+    assert told == [threading.current_thread()]
+
+
+def test_an_account_somebody_is_at_work_on_is_not_given_up(make_account):
+    """Without a refresh token it is over; but who has the lease may bring another."""
+    account = make_account()
+    assert lease.take(account)
+    ConnectedAccount.objects.update(refresh_token=None)
+    account.reload()
+    assert renew.require_refreshable(account) is None
+    assert account.status == "active"
+
+
+def test_the_history_of_an_account_that_is_gone_goes_on(make_account):
+    account = make_account()
+    ConnectedAccount.objects.get(pk=account.pk).delete()
+    account.record_event("recovered")
+    event = AccountEvent.objects.get(kind="recovered")
+    assert (event.account_id, event.account_key) == (None, account.pk)

@@ -13,6 +13,7 @@ import pytest
 
 from oauth_accounts.exceptions import ProviderUnavailable
 from oauth_accounts.protocol import lookups
+from oauth_accounts.protocol.connections import GuardedHTTPConnection
 from tests.protocol.calls import ask, failure
 
 INFOS = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 443))]
@@ -188,3 +189,10 @@ def test_a_child_process_does_not_wait_for_a_thread_of_its_parent():
 
     # It also ended at once, with a lookup still hanging.
     assert done.stdout.split("\n") == ["hangs", "child True", "ended 0", ""]
+
+
+def test_nothing_is_dialled_after_the_deadline():
+    connection = GuardedHTTPConnection("127.0.0.1", 80)
+    connection.deadline = time.monotonic() - 1
+    with pytest.raises(TimeoutError, match="deadline"):
+        connection._left(3.0)
