@@ -22,6 +22,8 @@ from oauth_accounts.models import ConnectedAccount, Provider
 
 # How often a batch may be lost to other workers in a row.
 ROUNDS = 5
+# How long to wait for locks before each try to arm; longer ones cost a row its turn.
+LOCK_PAUSES = (0.0, 0.02, 0.05, 0.1)
 
 
 def alias() -> str:
@@ -144,20 +146,26 @@ def _load(
 def _renew(
     accounts: Sequence[ConnectedAccount], values: dict[str, object]
 ) -> list[tuple[ConnectedAccount, Claim]]:
-    lease = accounts[0].lease
     started = time.monotonic()
-    held = _rows().filter(
-        pk__in=[account.pk for account in accounts],
-        lease=lease,
-        status=ConnectedAccount.Status.ACTIVE,
-        lease_until__gt=DatabaseNow(),
-    )
-    kept: Sequence[ConnectedAccount] = accounts
-    with transaction.atomic(using=alias()):
-        free = _not_locked(held)
-        if free.update(**values) < len(accounts):
-            ours = set(free.values_list("pk", flat=True))
-            kept = [account for account in accounts if account.pk in ours]
+    missing = {account.pk for account in accounts}
+    for pause in LOCK_PAUSES:
+        time.sleep(pause)
+        held = _rows().filter(
+            pk__in=missing,
+            lease=accounts[0].lease,
+            status=ConnectedAccount.Status.ACTIVE,
+            lease_until__gt=DatabaseNow(),
+        )
+        with transaction.atomic(using=alias()):
+            free = _not_locked(held)
+            renewed = set(free.values_list("pk", flat=True))
+            free.update(**values)
+        missing -= renewed
+        # What is left is lost, or locked: another sweep that came too late for a row has
+        # it in its hands until it commits, and dropping it would waste the whole lease.
+        if not missing or not held.filter(pk__in=missing).exists():
+            break
+    kept = [account for account in accounts if account.pk not in missing]
     return [(account, _claim(account, started)) for account in kept]
 
 

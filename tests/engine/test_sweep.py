@@ -502,3 +502,19 @@ def test_a_lock_that_outlasts_the_lease_is_cried_out(
     lock.free()
     assert result.failed == 1
     assert "could not be stored before its lease was over (locked)" in caplog.text
+
+
+@ROW_LOCKS
+def test_a_row_that_is_locked_for_a_moment_is_armed_all_the_same(
+    make_account, server, engine
+):
+    """Another sweep that lost the race for it holds it until it commits."""
+    accounts = [make_account(f"user-{n}") for n in range(3)]
+    claimed = batch.claim_due(accounts[0].provider, 10)
+    lock = RowLock(accounts[0])
+    lock.thread.start()
+    lock.held.wait(10)
+    threading.Timer(0.03, lock.done.set).start()
+    armed = batch.arm(claimed)
+    lock.free()
+    assert {account.pk for account, _claim in armed} == {a.pk for a in accounts}
