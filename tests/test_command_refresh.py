@@ -21,7 +21,7 @@ from oauth_accounts.models import (
 )
 from oauth_accounts.testing.factories import ConnectedAccountFactory
 from oauth_accounts.testing.server import Answer, FakeProvider
-from tests.command import Terminal, run
+from tests.command import Terminal, run, wait_until
 from tests.rows import again
 
 
@@ -132,14 +132,22 @@ class TestRefresh:
         with pytest.raises(CommandError, match="is not a number from 1 on"):
             run("refresh", f"{option}={number}")
 
-    def test_a_bar_on_a_terminal(self, due):
+    def test_a_bar_on_a_terminal(self, due, server):
         terminal = Terminal()
+        half = "\rRefreshing [###############...............] 1/2"
+        answers = iter([lambda: None, lambda: wait_until(lambda: drew(half))])
+
+        def drew(bar):
+            return bar in terminal.getvalue()
+
+        # Otherwise both answers may be written, and shown, as one.
+        server.on_token_request = lambda _request: next(answers)()
 
         run("refresh", stderr=terminal, force_color=True)
 
         drawn = terminal.getvalue()
         assert "\rRefreshing [##############################] 2/2\n" in drawn
-        assert "[###############...............] 1/2" in drawn
+        assert half in drawn
         assert "\x1b" not in drawn
         assert "Revoking" not in drawn
 
