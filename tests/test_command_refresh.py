@@ -135,13 +135,11 @@ class TestRefresh:
     def test_a_bar_on_a_terminal(self, due, server):
         terminal = Terminal()
         half = "\rRefreshing [###############...............] 1/2"
-        answers = iter([lambda: None, lambda: wait_until(lambda: drew(half))])
-
-        def drew(bar):
-            return bar in terminal.getvalue()
-
         # Otherwise both answers may be written, and shown, as one.
-        server.on_token_request = lambda _request: next(answers)()
+        hooks = iter(
+            [lambda: None, lambda: wait_until(lambda: half in terminal.getvalue())]
+        )
+        server.on_token_request = lambda _request: next(hooks)()
 
         run("refresh", stderr=terminal, force_color=True)
 

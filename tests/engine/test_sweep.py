@@ -518,3 +518,21 @@ def test_a_row_that_is_locked_for_a_moment_is_armed_all_the_same(
     armed = batch.arm(claimed)
     lock.free()
     assert {account.pk for account, _claim in armed} == {a.pk for a in accounts}
+
+
+@ROW_LOCKS
+def test_a_row_that_stays_locked_loses_its_turn_and_nobody_elses(
+    make_account, server, engine
+):
+    """Its lease lets it go in the end; the calls of the others are not kept waiting."""
+    accounts = [make_account(f"user-{n}") for n in range(3)]
+    claimed = batch.claim_due(accounts[0].provider, 10)
+    lock = RowLock(accounts[0])
+    lock.thread.start()
+    lock.held.wait(10)
+    armed = batch.arm(claimed)
+    lock.free()
+    assert {account.pk for account, _claim in armed} == {a.pk for a in accounts[1:]}
+    accounts[0].reload()
+    assert accounts[0].lease == claimed[0].lease
+    assert accounts[0].attempt_started_at is None

@@ -339,6 +339,27 @@ def test_a_group_that_is_too_late_is_cried_out_by_nobody(
     assert "CRITICAL" not in [record.levelname for record in caplog.records]
 
 
+def test_an_answer_for_which_no_database_comes_back_is_cried_out_once(
+    make_account, monkeypatch, caplog
+):
+    account = make_account()
+    insist = writeback._insist
+
+    def fail():
+        raise OperationalError
+
+    def insist_in_vain(alias, group, _work):
+        claim = replace(group[0].claim, deadline=0.0)
+        return insist(alias, [replace(group[0], claim=claim)], fail)
+
+    monkeypatch.setattr(writeback, "_insist", insist_in_vain)
+    assert sweep.run().failed == 1
+    cries = [one.message for one in caplog.records if one.levelname == "CRITICAL"]
+    assert len(cries) == 1
+    assert f"account {account.pk} could not be stored" in cries[0]
+    assert "(OperationalError)" in cries[0]
+
+
 def test_numbers_that_cannot_be_written_end_nothing(
     make_account, server, monkeypatch, caplog
 ):
