@@ -44,6 +44,13 @@ TOKEN: dict[str, StrPromise] = {
     "bad_answer": _("The service sent an answer that cannot be used."),
     "client_auth_unsupported": _("The way of client authentication is not supported."),
     "client_secret_missing": _("The provider has no client secret."),
+    "discovery_bad_document": _(
+        "There is no metadata of this issuer, or it cannot be used."
+    ),
+    "discovery_refused": _(
+        "The issuer, or an address in its metadata, is not one that may be called."
+    ),
+    "discovery_unreachable": _("No complete metadata came from the issuer."),
     "endpoint_missing": _("The provider lacks the address of an endpoint."),
     "base_url_missing": _("OAUTH_ACCOUNTS_BASE_URL is not set."),
     "insufficient_scope": _("The granted scopes are too few to ask who it is."),

@@ -21,6 +21,7 @@ from oauth_accounts.models import (
     Provider,
 )
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
+from oauth_accounts.testing.server import Answer
 from tests.command import Terminal, run
 
 SECRET = "client-secret-typed-in-3e0b"
@@ -206,6 +207,8 @@ class TestAddProvider:
             ([*ADD, "--scope=two words"], "scopes: Enter a list"),
             (["add-provider", "two words", *ADD[2:]], "slug: "),
             (ADD[:2], "the following arguments are required: --client-id"),
+            (ADD[:4], "required: --token-endpoint, --userinfo-endpoint; --discover"),
+            ([*ADD, "--issuer=a", "--discover=b"], "not allowed with argument"),
             ([*ADD, "--token-endpoint-auth-method=magic"], "invalid choice"),
         ],
     )
@@ -240,6 +243,108 @@ class TestAddProvider:
         settings.ROOT_URLCONF = "tests.test_command"
 
         assert "include oauth_accounts.urls" in run(*ADD)
+
+
+class TestDiscover:
+    @pytest.fixture(autouse=True)
+    def _secret_by_a_pipe(self, monkeypatch):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{SECRET}\n"))
+
+    def add(self, server, *more):
+        discovered = f"--discover={server.issuer}"
+        return run("add-provider", "fake", "--client-id=id-1", discovered, *more)
+
+    def metadata(self, server, **changes):
+        """Let the server say something else about itself, in both places."""
+        document = {**server.metadata, **changes}
+        kept = {name: value for name, value in document.items() if value is not None}
+        server.script(*[Answer(json=kept)] * 2, endpoint="metadata")
+
+    def test_a5_3_what_was_found_is_shown_and_pinned(self, db, server):
+        said = self.add(server, "--scope=read")
+
+        provider = Provider.objects.get()
+        for name in ("authorization", "token", "revocation", "userinfo"):
+            address = getattr(server, f"{name}_endpoint")
+            assert getattr(provider, f"{name}_endpoint") == address
+            assert f"  {name}_endpoint: {address}\n" in said
+        assert provider.issuer == server.issuer
+        assert provider.authorization_response_iss_parameter_supported is True
+        assert provider.code_challenge_methods_supported == ["S256"]
+        assert provider.token_endpoint_auth_method == "client_secret_basic"
+        assert said.startswith(f"{server.issuer} says:\n  issuer: {server.issuer}\n")
+        assert provider.reveal("client_secret") == Secret(SECRET)
+        assert SECRET not in said
+
+    def test_what_is_given_counts(self, db, server):
+        self.add(
+            server,
+            "--userinfo-endpoint=https://api.example/me",
+            "--token-endpoint-auth-method=client_secret_post",
+            "--name=Mine",
+            "--label-path=",
+        )
+
+        provider = Provider.objects.get()
+        assert provider.userinfo_endpoint == "https://api.example/me"
+        assert provider.token_endpoint == server.token_endpoint
+        assert provider.token_endpoint_auth_method == "client_secret_post"
+        assert (provider.name, provider.label_path) == ("Mine", "")
+
+    def test_a_dry_run(self, db, server):
+        assert "Provider fake would be added." in self.add(server, "--dry-run")
+        assert not Provider.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("methods", "chosen"),
+        [
+            (None, "client_secret_basic"),
+            (["none", "client_secret_post"], "client_secret_post"),
+            (["private_key_jwt", "none"], "none"),
+        ],
+    )
+    def test_the_way_of_client_authentication(self, db, server, methods, chosen):
+        self.metadata(server, token_endpoint_auth_methods_supported=methods)
+
+        self.add(server)
+
+        assert Provider.objects.get().token_endpoint_auth_method == chosen
+
+    @pytest.mark.parametrize(
+        ("changes", "problem"),
+        [
+            ({"issuer": "https://evil.example"}, "There is no metadata"),
+            ({"token_endpoint": "javascript:1"}, "is not one that may be called"),
+            ({"userinfo_endpoint": None}, "required: --userinfo-endpoint"),
+            (
+                {"token_endpoint_auth_methods_supported": ["private_key_jwt"]},
+                "None of the issuer's ways of client authentication",
+            ),
+            (
+                {"code_challenge_methods_supported": ["plain"]},
+                "code_challenge_methods_supported: The provider does not support PKCE",
+            ),
+        ],
+    )
+    def test_a1_4_a5_1_nothing_is_saved(self, db, server, changes, problem):
+        self.metadata(server, **changes)
+
+        with pytest.raises(CommandError) as caught:
+            self.add(server)
+
+        assert problem in str(caught.value)
+        assert SECRET not in str(caught.value)
+        assert not Provider.objects.exists()
+
+    def test_d14_no_answer(self, db, server):
+        server.script(Answer(drop=True), endpoint="metadata")
+
+        with pytest.raises(CommandError, match="No complete metadata came"):
+            self.add(server)
+
+    def test_an_address_that_must_not_be_called(self, db):
+        with pytest.raises(CommandError, match="is not one that may be called"):
+            run(*ADD[:3], "--discover=https://169.254.169.254")
 
 
 class TestSyncProviders:

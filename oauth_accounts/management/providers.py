@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import sys
 from typing import Any
@@ -10,11 +11,21 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import NoReverseMatch
 
-from oauth_accounts import connect
-from oauth_accounts.exceptions import ProviderMisconfigured
+from oauth_accounts import connect, reasons
+from oauth_accounts.exceptions import ProviderMisconfigured, TokenError
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import Provider
 from oauth_accounts.models.sync import sync_providers
+from oauth_accounts.protocol.discovery import Metadata, discover
+
+# What nobody can connect without, as options; the secret is asked for.
+NEEDED = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
+# Best first. Signed assertions have a place in the model, and no sender yet.
+AUTH_METHODS = (
+    Provider.ClientAuth.BASIC.value,
+    Provider.ClientAuth.POST.value,
+    Provider.ClientAuth.NONE.value,
+)
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -22,25 +33,23 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("slug")
     parser.add_argument("--name")
     parser.add_argument("--client-id", required=True)
-    parser.add_argument("--issuer", default="")
-    parser.add_argument("--authorization-endpoint", required=True)
-    parser.add_argument("--token-endpoint", required=True)
-    parser.add_argument("--revocation-endpoint", default="")
-    parser.add_argument("--userinfo-endpoint", required=True)
-    parser.add_argument("--api-base-url", default="")
-    parser.add_argument("--uid-path", default="sub")
-    parser.add_argument("--label-path", default="email")
-    parser.add_argument("--scope", action="append", default=[], dest="scopes")
-    parser.add_argument(
-        "--token-endpoint-auth-method",
-        # Signed assertions have a place in the model, and no sender yet.
-        choices=[
-            method
-            for method in Provider.ClientAuth.values
-            if method != Provider.ClientAuth.PRIVATE_KEY_JWT
-        ],
-        default=Provider.ClientAuth.BASIC.value,
+    issuer = parser.add_mutually_exclusive_group()
+    issuer.add_argument("--issuer")
+    issuer.add_argument(
+        "--discover",
+        metavar="ISSUER",
+        help="Ask this issuer for its addresses; options that are given count.",
     )
+    parser.add_argument("--authorization-endpoint")
+    parser.add_argument("--token-endpoint")
+    parser.add_argument("--revocation-endpoint")
+    parser.add_argument("--userinfo-endpoint")
+    parser.add_argument("--jwks-uri")
+    parser.add_argument("--api-base-url")
+    parser.add_argument("--uid-path")
+    parser.add_argument("--label-path")
+    parser.add_argument("--scope", action="append", default=[], dest="scopes")
+    parser.add_argument("--token-endpoint-auth-method", choices=AUTH_METHODS)
     parser.add_argument(
         "--dry-run", action="store_true", help="Check the values; write nothing."
     )
@@ -50,12 +59,10 @@ def add_provider(
     command: BaseCommand, *, dry_run: bool, slug: str, **options: Any
 ) -> None:
     """Write one provider, whose secret is asked for, and say its redirect URI."""
-    names = {field.name for field in Provider._meta.concrete_fields}
-    values = {name: value for name, value in options.items() if name in names}
-    values["name"] = values["name"] or slug.replace("-", " ").title()
-    if values["token_endpoint_auth_method"] != Provider.ClientAuth.NONE:
-        values["client_secret"] = Secret(_read_secret())
+    values = _values(command, slug, options)
     provider = Provider(slug=slug, **values)
+    if provider.token_endpoint_auth_method != Provider.ClientAuth.NONE:
+        provider.client_secret = Secret(_read_secret())
     try:
         provider.full_clean()
     except ValidationError as error:
@@ -77,6 +84,58 @@ def add_provider(
     except NoReverseMatch:
         uri = "include oauth_accounts.urls in the project's URLs to learn it"
     command.stdout.write(f"Redirect URI to register there: {uri}")
+
+
+def _values(command: BaseCommand, slug: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the new provider: what was given, before what was found."""
+    names = {field.name for field in Provider._meta.concrete_fields}
+    values = {
+        name: value
+        for name, value in options.items()
+        if name in names and value is not None
+    }
+    values["name"] = values.get("name") or slug.replace("-", " ").title()
+    if options["discover"]:
+        metadata = _discover(command, options["discover"])
+        if "token_endpoint_auth_method" not in values:
+            values["token_endpoint_auth_method"] = _best_auth_method(metadata)
+        values = {**metadata.as_provider_fields(), **values}
+    if missing := [name for name in NEEDED if not values.get(name)]:
+        options_missing = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
+        raise CommandError(
+            f"the following arguments are required: {options_missing}; --discover asks "
+            "the issuer for them"
+        )
+    return values
+
+
+def _discover(command: BaseCommand, issuer: str) -> Metadata:
+    """Ask an issuer for its metadata and show what it says."""
+    try:
+        metadata = discover(issuer)
+    except TokenError as error:
+        raise CommandError(reasons.describe_account(error.code)) from None
+    command.stdout.write(f"{issuer} says:")
+    for member in dataclasses.fields(metadata):
+        value = getattr(metadata, member.name)
+        text = " ".join(value) if isinstance(value, tuple) else value
+        if text:
+            command.stdout.write(f"  {member.name}: {text}")
+    return metadata
+
+
+def _best_auth_method(metadata: Metadata) -> str:
+    supported = metadata.token_endpoint_auth_methods_supported
+    if supported is None:
+        # RFC 8414 section 2: what it means when nothing is said.
+        return Provider.ClientAuth.BASIC
+    for method in AUTH_METHODS:
+        if method in supported:
+            return method
+    raise CommandError(
+        "None of the issuer's ways of client authentication is supported: "
+        f"{', '.join(supported)}"
+    )
 
 
 def add_sync_arguments(parser: CommandParser) -> None:

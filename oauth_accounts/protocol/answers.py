@@ -45,7 +45,7 @@ class Answer:
     status: int
     """HTTP status."""
     body: bytes = field(repr=False)
-    """At most transport.MAX_BODY bytes; may hold tokens."""
+    """At most as long as the call allowed; may hold tokens."""
     sent_at: datetime
     """The moment before the request was sent, UTC."""
     retry_after: int | None = None

@@ -113,11 +113,13 @@ class GuardAdapter(HTTPAdapter):
         stream: bool = False,
         timeout: Any = None,
         *args: Any,
+        max_body: int = MAX_BODY,
         **kwargs: Any,
     ) -> requests.Response:
         """
         Send once, or refuse before anything is sent.
 
+        max_body: bytes that a bounded answer may have.
         `verify`, `cert` and `proxies` are ignored: there is no way around the guard.
         """
         check_url((request.url or "").partition("#")[0], allow_query=True)
@@ -129,20 +131,20 @@ class GuardAdapter(HTTPAdapter):
             timeout = (CONNECT_TIMEOUT, conf.OAUTH_ACCOUNTS_HTTP_TIMEOUT)
         response = super().send(request, stream=stream, timeout=timeout)
         if self.bounded:
-            _read_bounded(response)
+            _read_bounded(response, max_body)
         return response
 
 
-def _read_bounded(response: requests.Response) -> None:
+def _read_bounded(response: requests.Response, limit: int) -> None:
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     try:
         if encoding != "identity":
             raise AnswerRefused("encoded answer")
         body = b""
         # To the end: only the read that finds nothing notices that something is missing.
-        while part := response.raw.read(MAX_BODY + 1, decode_content=False):
+        while part := response.raw.read(limit + 1, decode_content=False):
             body += part
-            if len(body) > MAX_BODY:
+            if len(body) > limit:
                 raise AnswerRefused("answer too large")
         # requests offers no other way to hand over a body that was read with a limit.
         response._content = body
@@ -214,16 +216,19 @@ class BoundedSession(GuardedSession):
     bounded = True
 
 
-def call(session: BoundedSession, request: requests.Request) -> Answer:
+def call(
+    session: BoundedSession, request: requests.Request, *, max_body: int = MAX_BODY
+) -> Answer:
     """
     Send a request once and return the complete answer, whatever its status.
 
     session: carries defaults; nothing of the call is kept on it.
+    max_body: bytes that the answer may have; a larger one counts as none.
     Raises ProviderUnavailable: "unreachable" when nothing was sent, "outcome_unknown"
     when something was and no complete answer came. ProviderMisconfigured:
     "url_refused", "address_refused", "request_refused".
     """
-    outcome = _attempt(session, request)
+    outcome = _attempt(session, request, max_body)
     if isinstance(outcome, Answer):
         return outcome
     # A new error, raised outside of any handler: the original one drags along frames
@@ -232,7 +237,7 @@ def call(session: BoundedSession, request: requests.Request) -> Answer:
 
 
 def _attempt(
-    session: BoundedSession, request: requests.Request
+    session: BoundedSession, request: requests.Request, max_body: int
 ) -> Answer | OAuthAccountsError:
     try:
         prepared = session.prepare_request(request)
@@ -240,7 +245,7 @@ def _attempt(
         return ProviderMisconfigured("request_refused")
     sent_at = utcnow()
     try:
-        response = session.send(prepared)
+        response = session.send(prepared, max_body=max_body)
     except OAuthAccountsError as error:
         return type(error)(error.code)
     except (requests.RequestException, HTTPError, OSError) as error:
