@@ -6,6 +6,7 @@ import http.client
 import ipaddress
 import socket
 import ssl
+from http import HTTPStatus
 from time import monotonic
 from typing import Any
 
@@ -19,33 +20,57 @@ from oauth_accounts.protocol.lookups import LOOKUP_SECONDS, resolve
 
 # How many addresses of one name are tried: each may take the whole connect timeout.
 MAX_ADDRESSES = 4
+# What comes before the answer proper: "100 Continue", "103 Early Hints".
+MAX_INTERIM = 20
+# Of one answer, with headers, chunk sizes and trailers: the longest body, twice. Their
+# number and length is limited by nobody else.
+MAX_RECEIVED = 1_310_720
 
 
-class _DeadlineMixin:
+class _BoundedMixin:
     """
-    Ends every wait for data at a deadline.
+    Ends every wait for data at a deadline, and takes in so many bytes.
 
     A timeout alone starts again with each byte, so a server that drips its headers
     could hold a worker for hours.
     """
 
     deadline: float | None = None
+    """On the monotonic clock; None = never."""
+    allowance: int | None = None
+    """Bytes that may still come; None = any number."""
 
     def recv_into(self: Any, *args: Any) -> int:
+        self._hurry()
+        received: int = super().recv_into(*args)  # type: ignore[misc]
+        if self.allowance is not None:
+            self.allowance -= received
+            if self.allowance < 0:
+                raise ConnectionError("too much for one answer")
+        return received
+
+    def send(self: Any, *args: Any, **kwargs: Any) -> int:
+        self._hurry()
+        sent: int = super().send(*args, **kwargs)  # type: ignore[misc]
+        return sent
+
+    def sendall(self: Any, *args: Any) -> None:
+        self._hurry()
+        super().sendall(*args)  # type: ignore[misc]
+
+    def _hurry(self: Any) -> None:
         if self.deadline is not None:
             left = self.deadline - monotonic()
             if left <= 0:
                 raise TimeoutError("deadline")
             self.settimeout(min(left, self.gettimeout() or left))
-        received: int = super().recv_into(*args)  # type: ignore[misc]
-        return received
 
 
-class DeadlineSocket(_DeadlineMixin, socket.socket):
+class BoundedSocket(_BoundedMixin, socket.socket):
     pass
 
 
-class DeadlineTLSSocket(_DeadlineMixin, ssl.SSLSocket):
+class BoundedTLSSocket(_BoundedMixin, ssl.SSLSocket):
     pass
 
 
@@ -58,12 +83,25 @@ def tls_context() -> ssl.SSLContext:
     """
     context = ssl.create_default_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    context.sslsocket_class = DeadlineTLSSocket
+    context.sslsocket_class = BoundedTLSSocket
     return context
 
 
-class _QuietResponse(http.client.HTTPResponse):
-    """Forgets about malformed headers, which urllib3 would print into its log."""
+class _CarefulResponse(http.client.HTTPResponse):
+    """
+    Passes over interim answers, and forgets about malformed headers.
+
+    http.client takes any status of 1xx but 100 for that of the answer (RFC 9110 section
+    15.2), and urllib3 would print malformed headers into its log.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _number in range(MAX_INTERIM):
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if found[1] >= HTTPStatus.OK:
+                return found
+            http.client.parse_headers(self.fp)
+        raise http.client.BadStatusLine("too many interim answers")
 
     def begin(self) -> None:
         super().begin()
@@ -72,7 +110,7 @@ class _QuietResponse(http.client.HTTPResponse):
 
 
 class _GuardedMixin(HTTPConnection):
-    response_class = _QuietResponse
+    response_class = _CarefulResponse
 
     deadline: float | None = None
     """On the monotonic clock; None = unbounded."""
@@ -99,7 +137,13 @@ class _GuardedMixin(HTTPConnection):
         super().request(*args, **kwargs)
 
     def _arm(self) -> None:
-        self.sock.deadline = self.deadline  # type: ignore[union-attr]
+        sock: Any = self.sock
+        sock.deadline = self.deadline
+        sock.allowance = None
+        if self.deadline is not None:
+            sock.allowance = MAX_RECEIVED
+            # A kept one still has what the call before it had left.
+            sock.settimeout(self.timeout)
 
     def _new_conn(self) -> socket.socket:
         infos = resolve(
@@ -123,12 +167,14 @@ class _GuardedMixin(HTTPConnection):
         self, family: int, kind: int, protocol: int, address: Any
     ) -> socket.socket:
         timeout = self._left(self.timeout)
-        sock = DeadlineSocket(family, kind, protocol)
+        sock = BoundedSocket(family, kind, protocol)
         try:
             for option in self.socket_options or ():
                 sock.setsockopt(*option)
             sock.settimeout(timeout)
             sock.connect(address)
+            # A TLS handshake takes as long at most as the socket's timeout.
+            sock.settimeout(self._left(self.timeout))
         except OSError:
             sock.close()
             raise

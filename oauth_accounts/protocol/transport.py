@@ -47,6 +47,10 @@ MAX_IDLE = 4.0
 POOLED_HOSTS = 100
 POOLED_CONNECTIONS = 64
 
+# What the libraries below raise about an answer. ValueError: http.client takes a chunk of
+# a negative size for a number.
+FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
+
 logger = logging.getLogger(__name__)
 
 
@@ -138,7 +142,7 @@ class GuardAdapter(HTTPAdapter):
 def _read_bounded(response: requests.Response, limit: int) -> None:
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     try:
-        if encoding != "identity":
+        if encoding not in ("", "identity"):
             raise AnswerRefused("encoded answer")
         body = b""
         # To the end: only the read that finds nothing notices that something is missing.
@@ -248,7 +252,7 @@ def _attempt(
         response = session.send(prepared, max_body=max_body)
     except OAuthAccountsError as error:
         return type(error)(error.code)
-    except (requests.RequestException, HTTPError, OSError) as error:
+    except FAILURES as error:
         return _failure_to_answer(error)
     return Answer(
         status=response.status_code,

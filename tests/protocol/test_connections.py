@@ -132,7 +132,7 @@ class TestPeers:
             raise AssertionError("dialled")
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        monkeypatch.setattr(connections_module, "DeadlineSocket", dial)
+        monkeypatch.setattr(connections_module, "BoundedSocket", dial)
         refused = failure("https://idp.example/")
         assert isinstance(refused, ProviderMisconfigured)
         assert refused.code == "address_refused"
@@ -149,7 +149,7 @@ class TestPeers:
             raise OSError("no route")
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        monkeypatch.setattr(connections_module.DeadlineSocket, "connect", connect)
+        monkeypatch.setattr(connections_module.BoundedSocket, "connect", connect)
         assert failure("https://idp.example/").code == "unreachable"
         assert failure("https://idp.example/").code == "address_refused"
         assert dialled == ["93.184.215.14"]

@@ -152,7 +152,7 @@ class TestOutcomeUnknown:
     def test_d8_nothing_is_waited_for_once_the_deadline_has_passed(self):
         ours, theirs = socket.socketpair()
         theirs.sendall(b"data")
-        with theirs, connections_module.DeadlineSocket(fileno=ours.detach()) as sock:
+        with theirs, connections_module.BoundedSocket(fileno=ours.detach()) as sock:
             sock.deadline = time.monotonic() - 1
             with pytest.raises(TimeoutError):
                 sock.recv_into(bytearray(4))
