@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -43,8 +42,6 @@ def main() -> int:
         return 130
     found = report.Report(content)
     report.show(found, console)
-    if options.json:
-        report.save(options.json, content)
     if options.docs:
         plot.draw(found.figures)
         report.write_docs(found)
@@ -54,24 +51,23 @@ def main() -> int:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure; return everything that is known afterwards."""
     servers = services.require()
-    started, others = time.perf_counter(), cpu.of_others(os.getpid())
-    with ExitStack() as stack:
-        bench = prepare(stack, options, Console(stderr=True))
-        measure(bench, options.only or LINES)
-    # Here the children are gone, and counted as this process's own.
-    busy = cpu.of_others(os.getpid()) - others
-    share = 100 * busy / (time.perf_counter() - started) / (os.cpu_count() or 1)
-    bench.add("machine/used by others", [share], "%")
     kept: dict[str, Any] = {}
     if options.only and options.json and options.json.exists():
         # A line that is measured again leaves the others as they were.
         kept = report.load(options.json)["figures"]
-    figures = {name: asdict(figure) for name, figure in bench.figures.items()}
-    return {
+    content: dict[str, Any] = {
         "machine": machine.describe(servers),
         "quick": options.quick,
-        "figures": {**kept, **figures},
     }
+    with ExitStack() as stack:
+        bench = prepare(stack, options, Console(stderr=True))
+        for name in options.only or LINES:
+            measure(bench, name)
+            content["figures"] = {**kept, **bench.as_dict()}
+            if options.json:
+                # Now: what goes wrong in a later line costs this one nothing.
+                report.save(options.json, content)
+    return content
 
 
 def parse() -> argparse.Namespace:
@@ -117,9 +113,13 @@ def prepare(stack: ExitStack, options: Any, console: Console) -> Bench:
     )
 
 
-def measure(bench: Bench, names: Any) -> None:
-    for name in names:
-        import_module(f"benchmarks.lines.{name}").run(bench)
+def measure(bench: Bench, name: str) -> None:
+    """Measure one line, and what share of the machine others used meanwhile."""
+    started, others = time.perf_counter(), cpu.of_others(os.getpid())
+    import_module(f"benchmarks.lines.{name}").run(bench)
+    busy = cpu.of_others(os.getpid()) - others
+    share = 100 * busy / (time.perf_counter() - started) / (os.cpu_count() or 1)
+    bench.add(f"{report.OTHERS}{name}", [share], "%")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rich.console import Console
@@ -85,6 +85,10 @@ class Bench:
         median = statistics.median(values)
         self.figures[name] = Figure(value=median, unit=unit, rounds=values)
         return median
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """Return the figures so far, as they are stored."""
+        return {name: asdict(figure) for name, figure in self.figures.items()}
 
     def value(self, name: str) -> float | None:
         """Return a figure's value, None when its line did not run."""

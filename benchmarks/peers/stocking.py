@@ -35,8 +35,9 @@ def hand_written(user: Any, tokens: list[str], access: str, expires: datetime) -
 
 
 def allauth(user: Any, tokens: list[str], access: str, expires: datetime) -> int:
+    prefix = SocialAccount.objects.count()
     accounts = SocialAccount.objects.bulk_create(
-        SocialAccount(user=user, provider="stub", uid=f"subject-{number}")
+        SocialAccount(user=user, provider="stub", uid=f"subject-{prefix + number}")
         for number in range(len(tokens))
     )
     return _first(
@@ -51,12 +52,13 @@ def allauth(user: Any, tokens: list[str], access: str, expires: datetime) -> int
 
 def social(user: Any, tokens: list[str], access: str, expires: datetime) -> int:
     life = {"expires": 3600, "auth_time": int(expires.timestamp())}
+    prefix = UserSocialAuth.objects.count()
     return _first(
         UserSocialAuth.objects.bulk_create(
             UserSocialAuth(
                 user=user,
                 provider="stub",
-                uid=f"subject-{number}",
+                uid=f"subject-{prefix + number}",
                 extra_data={**life, "access_token": access, "refresh_token": token},
             )
             for number, token in enumerate(tokens)

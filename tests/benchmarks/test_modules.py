@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.budget import BUDGET, judge
-from benchmarks.report import BEGIN, END, PAGE, Report, markdown
+from benchmarks.report import BEGIN, END, OTHERS, PAGE, Report, markdown
 
 HELD = {
     "throughput/ours-celery/0/rate": 1600.0,
@@ -98,6 +98,14 @@ def test_the_documentation_has_a_place_for_the_figures() -> None:
     figures = {"claim/nothing due/10000": {"value": 1.0}}
     report = Report({"machine": {"CPU": "made up"}, "quick": False, "figures": figures})
     assert "| claim when nothing is due |" in markdown(report)
+
+
+def test_a_line_that_was_measured_beside_others_is_named() -> None:
+    others = {"flows": 2.0, "herd": 31.0}
+    figures = {f"{OTHERS}{line}": {"value": share} for line, share in others.items()}
+    report = Report({"machine": {}, "quick": False, "figures": figures})
+    (warning,) = report.warnings()
+    assert "(herd 31 %)" in warning
 
 
 @pytest.mark.skipif(
