@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.http import is_same_domain
 from django.utils.module_loading import import_string
 
 # A lease outlives the longest call: a claim held this long was abandoned (seconds).
 LEASE_SECONDS = 60
+LISTS = (list, tuple, set, frozenset)
 
 
 class Settings:
@@ -78,6 +80,20 @@ class Settings:
         """Host names and networks (CIDR) that may resolve to non-public addresses."""
         value: Sequence[str] = getattr(settings, "OAUTH_ACCOUNTS_PRIVATE_HOSTS", ())
         return value
+
+    @property
+    def OAUTH_ACCOUNTS_ALLOWED_HOSTS(self) -> Collection[str] | None:
+        """The only hosts that may be called; None = any that is public."""
+        value = getattr(settings, "OAUTH_ACCOUNTS_ALLOWED_HOSTS", None)
+        # What is no list (check E015) must not open anything.
+        return value if value is None or isinstance(value, LISTS) else ()
+
+    def is_host_allowed(self, host: str) -> bool:
+        """Say whether the setting above lets a host be called. host: lower case."""
+        hosts = self.OAUTH_ACCOUNTS_ALLOWED_HOSTS
+        if hosts is None:
+            return True
+        return any(is_same_domain(host, str(entry).lower()) for entry in hosts)
 
     @property
     def OAUTH_ACCOUNTS_SUCCESS_URL(self) -> str:

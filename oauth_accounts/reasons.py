@@ -54,6 +54,7 @@ TOKEN: dict[str, StrPromise] = {
     "endpoint_missing": _("The provider lacks the address of an endpoint."),
     "base_url_missing": _("OAUTH_ACCOUNTS_BASE_URL is not set."),
     "insufficient_scope": _("The granted scopes are too few to ask who it is."),
+    "host_refused": _("The service's host is not in OAUTH_ACCOUNTS_ALLOWED_HOSTS."),
     "invalid_request": _("The service could not make sense of the request."),
     "invalid_scope": _("The service does not know or not grant a scope."),
     "invalid_client": _("The service refused the client ID or secret."),

@@ -42,20 +42,22 @@ RESERVED_PARAMETERS = frozenset(
     }
 )
 
+_REFUSALS = {
+    "url_refused": _(
+        "Enter an https URL without user name or fragment. Plain http works on loopback "
+        "while DEBUG is on; a port other than 443 needs its host in "
+        "OAUTH_ACCOUNTS_PRIVATE_HOSTS."
+    ),
+    "host_refused": _("This host is not in OAUTH_ACCOUNTS_ALLOWED_HOSTS."),
+}
+
 
 def validate_endpoint(value: str) -> None:
     """Refuse a URL that the transport would not call."""
     try:
         check_url(value, allow_query=True)
-    except ProviderMisconfigured:
-        raise ValidationError(
-            _(
-                "Enter an https URL without user name or fragment. Plain http works on "
-                "loopback while DEBUG is on; a port other than 443 needs its host in "
-                "OAUTH_ACCOUNTS_PRIVATE_HOSTS."
-            ),
-            code="url_refused",
-        ) from None
+    except ProviderMisconfigured as error:
+        raise ValidationError(_REFUSALS[error.code], code=error.code) from None
 
 
 def validate_scopes(value: Any) -> None:

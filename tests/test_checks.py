@@ -107,6 +107,29 @@ TRIGGERS = {
     "E014 a list": ({"OAUTH_ACCOUNTS_PROVIDERS": ["tracker"]}, ["E014"]),
     "E014 no dict in it": ({"OAUTH_ACCOUNTS_PROVIDERS": {"tracker": 5}}, ["E014"]),
     "E014 no slug": ({"OAUTH_ACCOUNTS_PROVIDERS": {5: {}}}, ["E014"]),
+    "E015 text": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": "github.com"}, ["E015"]),
+    "E015 no text in it": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": [7]}, ["E015"]),
+    "E015 a URL": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": ["https://a.example"]}, ["E015"]),
+    "E015 a port": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": ["a.example:443"]}, ["E015"]),
+    "E015 a star": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": ["*.a.example"]}, ["E015"]),
+    "E015 a dot": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": ["."]}, ["E015"]),
+    "E015 a dot behind": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": ["a.example."]}, ["E015"]),
+    "E015 nothing": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": [""]}, ["E015"]),
+    "E015 a network": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": ["10.0.0.0/8"]}, ["E015"]),
+    "W009 elsewhere": (
+        {
+            "OAUTH_ACCOUNTS_ALLOWED_HOSTS": ["a.example"],
+            "OAUTH_ACCOUNTS_PROVIDERS": {
+                "tracker": {
+                    "authorization_endpoint": "https://a.example/authorize",
+                    "token_endpoint": "https://b.example/token",
+                    "api_base_url": "https://[",
+                    "userinfo_endpoint": 7,
+                }
+            },
+        },
+        ["W009"],
+    ),
     "W003 no base URL": ({"OAUTH_ACCOUNTS_BASE_URL": None}, ["W003"]),
 }
 NO_HINT = {"E005", "E007"}
@@ -193,6 +216,15 @@ class TestClean:
     @pytest.mark.parametrize("value", [(), {"10.0.0.0/8"}, ("sso.internal",)])
     def test_private_hosts(self, production, value):
         production.OAUTH_ACCOUNTS_PRIVATE_HOSTS = value
+
+        assert ids(run_checks()) == []
+
+    @pytest.mark.parametrize(
+        "value",
+        [None, [], ("github.com",), {".example.com", "xn--bcher-kva.example", "::1"}],
+    )
+    def test_allowed_hosts(self, production, value):
+        production.OAUTH_ACCOUNTS_ALLOWED_HOSTS = value
 
         assert ids(run_checks()) == []
 

@@ -11,7 +11,7 @@ from django.core.management.base import SystemCheckError
 from django.db import connection, connections
 
 from oauth_accounts import checks
-from oauth_accounts.models import ConnectedAccount
+from oauth_accounts.models import ConnectedAccount, Provider
 
 
 class TestOwnerTable:
@@ -52,6 +52,59 @@ class TestOwnerTable:
 
         with pytest.raises(SystemCheckError, match=r"oauth_accounts\.E006"):
             call_command("check", databases=["default"])
+
+
+class TestHosts:
+    """W009: what is stored, by hand or before the list was made, is found."""
+
+    def found(self):
+        return checks.check_provider_hosts(databases=["default"])
+
+    def test_d6_providers_elsewhere_are_named(self, db, settings):
+        settings.OAUTH_ACCOUNTS_ALLOWED_HOSTS = [".good.example"]
+        Provider.objects.create(
+            slug="strange",
+            authorization_endpoint="https://good.example/authorize",
+            token_endpoint="https://evil.example/token",
+            revocation_endpoint="https://evil.example/revoke",
+            jwks_uri="https://keys.example/",
+            api_base_url="https://api.good.example/",
+        )
+        Provider.objects.create(slug="tidy", token_endpoint="https://good.example/")
+
+        messages = self.found()
+
+        assert [m.id for m in messages] == ["oauth_accounts.W009"] * 2
+        assert "'strange'" in messages[0].msg
+        for message, host in zip(messages, ("evil", "keys"), strict=True):
+            assert f"'{host}.example'" in message.msg
+        assert messages[0].hint
+        assert checks.check_provider_hosts() == []
+
+    def test_without_a_list_nothing_is_elsewhere(self, db, settings):
+        Provider.objects.create(slug="a", token_endpoint="https://evil.example/")
+
+        assert self.found() == []
+
+    def test_those_of_the_settings_are_named_once(self, db, settings):
+        settings.OAUTH_ACCOUNTS_ALLOWED_HOSTS = ["good.example"]
+        Provider.objects.create(
+            slug="a", source="settings", token_endpoint="https://evil.example/"
+        )
+
+        assert self.found() == []
+
+    def test_a_database_without_the_table(self, db, settings, monkeypatch):
+        settings.OAUTH_ACCOUNTS_ALLOWED_HOSTS = ["good.example"]
+        monkeypatch.setattr(Provider._meta, "db_table", "not_migrated")
+
+        assert self.found() == []
+
+    def test_what_is_no_dict_is_another_checks_business(self, settings):
+        settings.OAUTH_ACCOUNTS_ALLOWED_HOSTS = ["good.example"]
+        for providers in ([], {"a": 5}):
+            settings.OAUTH_ACCOUNTS_PROVIDERS = providers
+            assert checks.check_settings_hosts() == []
 
 
 class TestTimeZone:

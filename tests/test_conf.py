@@ -14,6 +14,7 @@ DEFAULTS = {
     "OAUTH_ACCOUNTS_HTTP_TIMEOUT": 15.0,
     "OAUTH_ACCOUNTS_CONCURRENCY": 32,
     "OAUTH_ACCOUNTS_PRIVATE_HOSTS": (),
+    "OAUTH_ACCOUNTS_ALLOWED_HOSTS": None,
     "OAUTH_ACCOUNTS_SUCCESS_URL": "oauth_accounts:list",
 }
 NAMES = [name for name in vars(Settings) if name.startswith("OAUTH_ACCOUNTS_")]
@@ -52,6 +53,8 @@ def test_the_user_model_owns_by_default(bare):
         ("OAUTH_ACCOUNTS_HTTP_TIMEOUT", 3, 3.0),
         ("OAUTH_ACCOUNTS_CONCURRENCY", "8", 8),
         ("OAUTH_ACCOUNTS_PRIVATE_HOSTS", ["10.0.0.0/8"], ["10.0.0.0/8"]),
+        ("OAUTH_ACCOUNTS_ALLOWED_HOSTS", ["a.example"], ["a.example"]),
+        ("OAUTH_ACCOUNTS_ALLOWED_HOSTS", "a.example", ()),
         ("OAUTH_ACCOUNTS_SUCCESS_URL", "/done/", "/done/"),
         ("OAUTH_ACCOUNTS_OWNER_MODEL", "shop.Shop", "shop.Shop"),
     ],

@@ -3,9 +3,14 @@
 from oauth_accounts.checks.configuration import (
     check_base_url,
     check_numbers,
-    check_private_hosts,
     check_providers,
     check_success_url,
+)
+from oauth_accounts.checks.hosts import (
+    check_allowed_hosts,
+    check_private_hosts,
+    check_provider_hosts,
+    check_settings_hosts,
 )
 from oauth_accounts.checks.security import (
     FORBIDDEN_ENVIRONMENT,
@@ -23,6 +28,7 @@ from oauth_accounts.checks.tables import (
 
 __all__ = [
     "FORBIDDEN_ENVIRONMENT",
+    "check_allowed_hosts",
     "check_base_url",
     "check_beat_schedule",
     "check_celery",
@@ -33,8 +39,10 @@ __all__ = [
     "check_owner",
     "check_owner_table",
     "check_private_hosts",
+    "check_provider_hosts",
     "check_provider_margins",
     "check_providers",
+    "check_settings_hosts",
     "check_success_url",
     "check_time_zone",
 ]

@@ -50,21 +50,6 @@ def _is_base_url(base: str) -> bool:
     return bool(parts.hostname) and plain and right
 
 
-def check_private_hosts(**kwargs: Any) -> list[CheckMessage]:
-    """Check that OAUTH_ACCOUNTS_PRIVATE_HOSTS is a list of text (E013)."""
-    hosts: Any = conf.OAUTH_ACCOUNTS_PRIVATE_HOSTS
-    collection = isinstance(hosts, list | tuple | set | frozenset)
-    if collection and all(isinstance(host, str) for host in hosts):
-        return []
-    return [
-        Error(
-            "OAUTH_ACCOUNTS_PRIVATE_HOSTS is not a list of host names and networks.",
-            hint="Also for a single one write a list, as ['sso.internal'].",
-            id="oauth_accounts.E013",
-        )
-    ]
-
-
 def check_providers(**kwargs: Any) -> list[CheckMessage]:
     """Check the shape of OAUTH_ACCOUNTS_PROVIDERS; syncing looks at the values (E014)."""
     providers: Any = conf.OAUTH_ACCOUNTS_PROVIDERS

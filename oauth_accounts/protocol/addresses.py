@@ -46,6 +46,7 @@ _NOT_PUBLIC: tuple[Network, ...] = tuple(
         "192.0.0.0/24",  # IETF protocol assignments, RFC 6890
         "192.88.99.0/24",  # 6to4 relays, RFC 7526
         "224.0.0.0/4",  # multicast
+        "168.63.129.16/32",  # the host of a virtual machine at Azure
         "2001::/23",  # IETF protocol assignments with Teredo, RFC 2928
         "2001:db8::/32",  # documentation, RFC 3849
         "2002::/16",  # 6to4, RFC 3056
@@ -53,6 +54,28 @@ _NOT_PUBLIC: tuple[Network, ...] = tuple(
     )
 )
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+# Where clouds hand out credentials, IPv4 addresses in disguise, and what is no host at all:
+# a name that is listed does not open these, in case others rule over it. A network does.
+_NOT_BY_NAME: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "0.0.0.0/8",
+        "100.100.100.200/32",
+        "168.63.129.16/32",
+        "169.254.0.0/16",
+        "192.0.0.0/24",
+        "224.0.0.0/3",
+        "::/128",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+        "fd00:ec2::/32",
+        "fd20:ce::254/128",
+        "fe80::/10",
+        "ff00::/8",
+    )
+)
 
 
 def check_url(url: str, *, allow_query: bool = False) -> None:
@@ -63,26 +86,30 @@ def check_url(url: str, *, allow_query: bool = False) -> None:
     host's name or network in OAUTH_ACCOUNTS_PRIVATE_HOSTS.
 
     allow_query: whether the URL may have a query component.
-    Raises ProviderMisconfigured "url_refused", and nothing else whatever the string.
+    Raises ProviderMisconfigured "url_refused" or, for a host that is not in
+    OAUTH_ACCOUNTS_ALLOWED_HOSTS, "host_refused"; nothing else whatever the string.
     """
-    if not _is_acceptable(url, allow_query):
+    match = _match(url, allow_query)
+    if match is None:
         raise ProviderMisconfigured("url_refused")
+    host, port = match["host"].lower().strip("[]"), int(match["port"] or HTTPS_PORT)
+    if conf.DEBUG and is_loopback_name(host):
+        return
+    if match["scheme"].lower() == "http" or not _is_host(host):
+        raise ProviderMisconfigured("url_refused")
+    if port != HTTPS_PORT and not is_listed(host, _literal(host)):
+        raise ProviderMisconfigured("url_refused")
+    if not conf.is_host_allowed(host):
+        raise ProviderMisconfigured("host_refused")
 
 
-def _is_acceptable(url: object, allow_query: bool) -> bool:
+def _match(url: object, allow_query: bool) -> re.Match[str] | None:
     if not isinstance(url, str) or len(url) > MAX_URL_LENGTH:
-        return False
+        return None
     match = _URL.fullmatch(url)
     if match is None or (match["query"] is not None and not allow_query):
-        return False
-    host, port = match["host"].lower().strip("[]"), int(match["port"] or HTTPS_PORT)
-    if port > MAX_PORT:
-        return False
-    if conf.DEBUG and is_loopback_name(host):
-        return True
-    if match["scheme"].lower() == "http" or not _is_host(host):
-        return False
-    return port == HTTPS_PORT or is_listed(host, _literal(host))
+        return None
+    return match if int(match["port"] or HTTPS_PORT) <= MAX_PORT else None
 
 
 def _is_host(host: str) -> bool:
@@ -132,9 +159,9 @@ def is_listed(host: str, address: Address | None) -> bool:
     for entry in conf.OAUTH_ACCOUNTS_PRIVATE_HOSTS:
         network = _network(entry)
         if network is None:
-            if entry.lower() == host:
+            if entry.lower() == host and not _is_in(address, _NOT_BY_NAME):
                 return True
-        elif address is not None and _is_in(address, (network,)):
+        elif _is_in(address, (network,)):
             return True
     return False
 
@@ -147,7 +174,9 @@ def _network(entry: str) -> Network | None:
         return None
 
 
-def _is_in(address: Address, networks: tuple[Network, ...]) -> bool:
+def _is_in(address: Address | None, networks: tuple[Network, ...]) -> bool:
+    if address is None:
+        return False
     # An IPv4-mapped address (::ffff:10.0.0.1) is dialled as the IPv4 address.
     mapped = isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped
     actual = mapped or address
