@@ -19,8 +19,11 @@ class OAuthAccountsConfig(AppConfig):
             own.check_environment,
             own.check_base_url,
             own.check_celery,
+            own.check_session_cookie,
+            own.check_loggers,
         ):
             checks.register(check, checks.Tags.security)
+        checks.register(own.check_session_engine, checks.Tags.security, deploy=True)
         checks.register(own.check_numbers)
         checks.register(own.check_beat_schedule)
         checks.register(own.check_private_hosts)

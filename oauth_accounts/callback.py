@@ -25,6 +25,7 @@ from oauth_accounts.exceptions import (
     clean_provider_code,
 )
 from oauth_accounts.fields import Secret
+from oauth_accounts.frames import without_frames
 from oauth_accounts.models import AuthorizationAttempt, ConnectedAccount, Provider
 
 logger = logging.getLogger("oauth_accounts")
@@ -77,6 +78,12 @@ def hash_value(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
 
 
+def hash_browser(browser: Secret | None) -> str:
+    """Return the hash of the browser's cookie; that of a browser without one matches none."""
+    return hash_value(browser.get_value() if browser else "")
+
+
+@without_frames
 def take_parameters(request: HttpRequest) -> Parameters:
     """
     Read the query string and wipe it from the request, whatever is in it.
@@ -116,6 +123,8 @@ def _take_query(request: HttpRequest) -> QueryDict | None:
         for name in ("QUERY_STRING", "REQUEST_URI", "RAW_URI"):
             if name in request.META:
                 request.META[name] = ""
+        if scope := getattr(request, "scope", None):  # ASGI
+            scope["query_string"] = b""
 
 
 def burn(state: Secret | None) -> AuthorizationAttempt:
@@ -160,7 +169,7 @@ def check(
     *,
     slug: str,
     user: Any,
-    browser: str | None,
+    browser: Secret | None,
 ) -> Secret:
     """
     Hold the callback against the burned attempt and return the code.
@@ -185,9 +194,9 @@ def check(
 
 
 def _check_belongs(
-    attempt: AuthorizationAttempt, *, slug: str, user: Any, browser: str | None
+    attempt: AuthorizationAttempt, *, slug: str, user: Any, browser: Secret | None
 ) -> None:
-    hashed = hash_value(browser or "")
+    hashed = hash_browser(browser)
     if not browser or not constant_time_compare(hashed, attempt.browser_hash):
         raise InvalidState("other_browser")
     if attempt.user_id != user.pk:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -54,8 +54,8 @@ _PROVIDER = """
 class Started:
     """An authorisation under way."""
 
-    url: str
-    """Where to send the browser."""
+    url: str = field(repr=False)
+    """Where to send the browser; holds the state."""
 
     browser: Secret
     """Value of the cookie that ties the attempt to this browser."""
@@ -79,7 +79,7 @@ def start(
     request: HttpRequest,
     provider: Provider,
     *,
-    browser: str | None = None,
+    browser: Secret | None = None,
     account: ConnectedAccount | None = None,
     next_path: str = "",
 ) -> Started:
@@ -95,11 +95,11 @@ def start(
         raise ProviderMisconfigured("provider_disabled")
     if missing_configuration(provider):
         raise ProviderMisconfigured("provider_incomplete")
-    browser_value = Secret(browser or secrets.token_urlsafe(32))
+    browser_value = browser or Secret(secrets.token_urlsafe(32))
     state, verifier = Secret(secrets.token_urlsafe(32)), new_code_verifier()
     attempt = AuthorizationAttempt(
         state_hash=callback.hash_value(state.get_value()),
-        browser_hash=callback.hash_value(browser_value.get_value()),
+        browser_hash=callback.hash_browser(browser_value),
         code_verifier=verifier,
         user=cast("User", request.user),  # the view has sent others to the log-in page
         owner_id=account.owner_id if account else _owner_id(request),
@@ -113,29 +113,33 @@ def start(
         next=next_path,
         scopes=list(provider.scopes),
     )
-    url = provider.oauth_client().authorization_url(
-        redirect_uri=attempt.redirect_uri,
-        state=state,
-        code_verifier=verifier,
-        scopes=attempt.scopes,
+    # Never a variable of its own, which a report about an error would print.
+    started = Started(
+        url=provider.oauth_client().authorization_url(
+            redirect_uri=attempt.redirect_uri,
+            state=state,
+            code_verifier=verifier,
+            scopes=attempt.scopes,
+        ),
+        browser=browser_value,
     )
     attempt.save()
     if _may_exceed(provider, browser):
         _evict(attempt.browser_hash)
-    return Started(url=url, browser=browser_value)
+    return started
 
 
-def find_provider(slug: str, browser: str | None) -> Provider | None:
+def find_provider(slug: str, browser: Secret | None) -> Provider | None:
     """
     Return the provider to connect at, and with it how much this browser has under way.
 
     slug: in the path. browser: value of the cookie, when there is one.
     """
-    known = callback.hash_value(browser or "")
+    known = callback.hash_browser(browser)
     return next(iter(Provider.objects.raw(_PROVIDER, [known, slug])), None)
 
 
-def _may_exceed(provider: Provider, browser: str | None) -> bool:
+def _may_exceed(provider: Provider, browser: Secret | None) -> bool:
     """Say whether the browser may have too many attempts; a new browser has none."""
     known = provider.open_attempts
     return browser is not None and (known is None or known >= MAX_OPEN_ATTEMPTS)
@@ -167,7 +171,7 @@ def redirect_uri(request: HttpRequest | None, provider: Provider) -> str:
     raise ProviderMisconfigured("base_url_missing")
 
 
-def finish(request: HttpRequest, slug: str, browser: str | None) -> Finished:
+def finish(request: HttpRequest, slug: str, browser: Secret | None) -> Finished:
     """
     Turn a callback into a connected account.
 

@@ -16,6 +16,7 @@ from fernet_fields import EncryptedTextField
 
 from oauth_accounts import keyring
 from oauth_accounts.exceptions import TokenUndecryptable
+from oauth_accounts.frames import without_frames
 
 if TYPE_CHECKING:
 
@@ -120,12 +121,22 @@ class WrongContext(TokenUndecryptable):
         self.names = names
 
 
-def seal(text: str, context: dict[str, str]) -> Sealed:
-    """Encrypt text together with the place it belongs to."""
-    envelope = {"v": ENVELOPE_VERSION, **context, "t": text}
+def seal(text: str | Secret, context: dict[str, str]) -> Sealed:
+    """
+    Encrypt text together with the place it belongs to.
+
+    text: as a `Secret`, so that no report about an error shows it.
+    """
+    return _seal(Secret(text) if isinstance(text, str) else text, context)
+
+
+@without_frames
+def _seal(secret: Secret, context: dict[str, str]) -> Sealed:
+    envelope = {"v": ENVELOPE_VERSION, **context, "t": secret.get_value()}
     return Sealed(keyring.seal(json.dumps(envelope, separators=(",", ":")).encode()))
 
 
+@without_frames
 def reveal(
     sealed: Sealed, context: dict[str, str], *, provider_known: bool = True
 ) -> Secret:
@@ -181,7 +192,7 @@ class SealedTextField(_TextField):
 
     def seal_for(self, instance: Any, secret: Secret) -> Sealed:
         """Seal a secret for this column of the instance's row."""
-        return seal(secret.get_value(), instance.sealing_context(self.name))
+        return seal(secret, instance.sealing_context(self.name))
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         if value is None:

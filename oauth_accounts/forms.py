@@ -85,6 +85,17 @@ class _SecretField(forms.CharField):
             widget = WriteOnlyTextarea(attrs={"rows": 4, "autocomplete": "off"})
         super().__init__(label=label, widget=widget, required=False)
 
+    def clean(self, value: Any) -> Secret:
+        return Secret(super().clean(_text_of(value)))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(initial, _text_of(data))
+
+
+def _text_of(value: Any) -> Any:
+    # The admin masks what was entered before it makes a form of it.
+    return value.get_value() if isinstance(value, Secret) else value
+
 
 class WriteOnlyTextarea(forms.Textarea):
     """A text area that shows nothing, not even what was just entered."""
@@ -185,7 +196,7 @@ class ProviderForm(_ModelForm):
     def _new_secrets(self) -> Iterator[tuple[str, Secret | None]]:
         for name in SECRET_FIELDS:
             if entered := self.cleaned_data.get(f"new_{name}"):
-                yield name, Secret(entered)
+                yield name, entered
             elif self.cleaned_data.get(f"remove_{name}"):
                 yield name, None
 
@@ -233,7 +244,9 @@ class ProviderForm(_ModelForm):
             stored = self.instance.reveal(name)
         except (TokenError, ImproperlyConfigured):
             return CANNOT_BE_COMPARED
-        if stored is None or not constant_time_compare(entered, stored.get_value()):
+        if stored is None or not constant_time_compare(
+            entered.get_value(), stored.get_value()
+        ):
             return NOT_THE_STORED
         self._confirmed.add(name)
         return None

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.template import loader
@@ -32,6 +32,7 @@ from oauth_accounts.exceptions import (
     ProviderUnavailable,
     TokenError,
 )
+from oauth_accounts.fields import Secret
 from oauth_accounts.models import ConnectedAccount, PendingRevocation
 
 logger = logging.getLogger("oauth_accounts")
@@ -63,6 +64,13 @@ STATUS_BY_CLASS = (
 
 class Refusal(OAuthAccountsError):
     """The request asks for something that is not there or not allowed."""
+
+
+class ProviderRedirect(HttpResponseRedirect):
+    """A redirect to a provider, whose address holds the state: no report quotes it."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
 
 def protect(response: HttpResponseBase, referrer_policy: str) -> HttpResponseBase:
@@ -145,19 +153,19 @@ def _cookie_name(request: HttpRequest) -> str:
     return "__Host-oauth_accounts" if request.is_secure() else "oauth_accounts"
 
 
-def read_browser(request: HttpRequest) -> str | None:
+def read_browser(request: HttpRequest) -> Secret | None:
     """Return the value that this browser was given, if it has one."""
-    value = request.COOKIES.get(_cookie_name(request), "")
-    return value if _BROWSER.match(value) else None
+    value = Secret(request.COOKIES.get(_cookie_name(request), ""))
+    return value if _BROWSER.match(value.get_value()) else None
 
 
 def remember_browser(
-    request: HttpRequest, response: HttpResponseBase, value: str
+    request: HttpRequest, response: HttpResponseBase, value: Secret
 ) -> None:
     """Give the browser the value that ties an attempt to it."""
     response.set_cookie(
         _cookie_name(request),
-        value,
+        value.get_value(),
         max_age=conf.OAUTH_ACCOUNTS_ATTEMPT_TTL,
         secure=request.is_secure(),
         httponly=True,

@@ -12,6 +12,7 @@ from requests.utils import requote_uri
 
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import Secret
+from oauth_accounts.frames import forget_frames
 from oauth_accounts.protocol.addresses import check_url
 from oauth_accounts.protocol.transport import GuardedSession
 
@@ -98,7 +99,7 @@ class AccountSession(GuardedSession):
         except BaseException as error:
             # Also what requests does not wrap: a task's time limit, a body that fails.
             _forget_token(getattr(error, "request", None))
-            _forget_frames(error)
+            forget_frames(error)
             raise
         _forget_token(response.request)
         return response
@@ -126,15 +127,6 @@ def _forget_token(request: Any) -> None:
     # Error trackers print the attributes of what they find in a frame.
     if request is not None:
         request.headers.pop("Authorization", None)
-
-
-def _forget_frames(error: BaseException) -> None:
-    """Drop the tracebacks: the locals of requests, urllib3 and http hold the header."""
-    error.__traceback__ = error.__cause__ = error.__context__ = None
-    # requests wraps urllib3's errors, and those wrap the socket's.
-    for inner in (*error.args, getattr(error, "reason", None)):
-        if isinstance(inner, BaseException):
-            _forget_frames(inner)
 
 
 def _origin(url: str) -> Origin:

@@ -219,8 +219,8 @@ class StartMixin(MemberMixin, NextPathMixin):
             account=account,
             next_path=self.get_next_path(),
         )
-        response = HttpResponseRedirect(started.url)
-        pages.remember_browser(self.request, response, started.browser.get_value())
+        response = pages.ProviderRedirect(started.url)
+        pages.remember_browser(self.request, response, started.browser)
         return response
 
 

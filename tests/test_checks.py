@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
@@ -98,6 +99,16 @@ TRIGGERS = {
         {"CELERY_ACCEPT_CONTENT": ["application/x-python-serialize"]},
         ["E008"],
     ),
+    "E008 a single format": ({"CELERY_ACCEPT_CONTENT": "pickle"}, ["E008"]),
+    "E008 tasks": ({"CELERY_TASK_SERIALIZER": "pickle"}, ["E008"]),
+    "E008 results": ({"CELERY_RESULT_SERIALIZER": "pickle"}, ["E008"]),
+    "E008 events": ({"CELERY_EVENT_SERIALIZER": "pickle"}, ["E008"]),
+    "E008 in a dict": ({"CELERY": {"accept_content": {"pickle"}}}, ["E008"]),
+    "E008 in a dict, loud": ({"CELERY": {"RESULT_SERIALIZER": "pickle"}}, ["E008"]),
+    "E008 in a dict, by its old name": (
+        {"CELERY": {"CELERY_TASK_SERIALIZER": "pickle"}},
+        ["E008"],
+    ),
     "E012 no such name": ({"OAUTH_ACCOUNTS_SUCCESS_URL": "welcome"}, ["E012"]),
     "E012 no such namespace": ({"OAUTH_ACCOUNTS_SUCCESS_URL": "shop:home"}, ["E012"]),
     "E012 none": ({"OAUTH_ACCOUNTS_SUCCESS_URL": None}, ["E012"]),
@@ -131,8 +142,35 @@ TRIGGERS = {
         ["W009"],
     ),
     "W003 no base URL": ({"OAUTH_ACCOUNTS_BASE_URL": None}, ["W003"]),
+    "W010 sessions in cookies": (
+        {"SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"},
+        ["W010"],
+    ),
+    "W011 a strict cookie": ({"SESSION_COOKIE_SAMESITE": "Strict"}, ["W011"]),
 }
 NO_HINT = {"E005", "E007"}
+# What is set to DEBUG, and which loggers are at DEBUG then.
+LOGGERS = {
+    "": ["oauthlib", "requests_oauthlib", "urllib3"],
+    "oauthlib": ["oauthlib"],
+    "requests_oauthlib.oauth2_session": ["requests_oauthlib"],
+    "urllib3.connectionpool": ["urllib3"],
+}
+
+
+@pytest.fixture
+def level():
+    """Set levels of loggers, `level(name, level)`."""
+    before = {}
+
+    def set_level(name, level):
+        logger = logging.getLogger(name)
+        before.setdefault(logger, logger.level)
+        logger.setLevel(level)
+
+    yield set_level
+    for logger, number in before.items():
+        logger.setLevel(number)
 
 
 class TestTriggers:
@@ -143,7 +181,7 @@ class TestTriggers:
         for name in environment:
             monkeypatch.setenv(name, "1")
 
-        messages = run_checks()
+        messages = run_checks(include_deployment_checks=True)
 
         assert ids(messages) == expected
         for message in own(messages):
@@ -167,6 +205,23 @@ class TestTriggers:
 
         assert ids(run_checks()) == ["W002"]
 
+    def test_w010_is_for_sites_that_are_deployed(self, production):
+        production.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+
+        assert ids(run_checks()) == []
+
+    @pytest.mark.parametrize("name", LOGGERS)
+    def test_w012_a_logger_at_debug(self, name, production, level):
+        level(name, logging.DEBUG)
+
+        (message,) = own(run_checks())
+
+        assert message.id == "oauth_accounts.W012"
+        assert all(part in message.msg for part in LOGGERS[name])
+        assert message.hint
+        production.DEBUG = True
+        assert "W012" not in ids(run_checks())
+
     def test_both_variables_are_named(self, production, monkeypatch):
         for name in checks.FORBIDDEN_ENVIRONMENT:
             monkeypatch.setenv(name, "1")
@@ -179,7 +234,7 @@ class TestTriggers:
         folder = Path(checks.__file__).parent
         source = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
         tested = {case[:4] for case in TRIGGERS}
-        tested |= {"E002", "E009", "E010", "E011", "W001", "W002"}
+        tested |= {"E002", "E009", "E010", "E011", "W001", "W002", "W012"}
         tested |= {"W004", "W005", "W006"}  # test_checks_sweeps
 
         assert set(re.findall(r'id="oauth_accounts\.(\w+)"', source)) == tested
@@ -228,9 +283,16 @@ class TestClean:
 
         assert ids(run_checks()) == []
 
-    @pytest.mark.parametrize("value", [None, (), ["json"]])
+    @pytest.mark.parametrize("value", [None, (), ["json"], "json", 7])
     def test_celerys_content(self, production, value):
         production.CELERY_ACCEPT_CONTENT = value
+        production.CELERY = {"accept_content": value, "beat_scheduler": "pickle"}
+
+        assert ids(run_checks()) == []
+
+    def test_loggers(self, production, level):
+        level("urllib3", logging.INFO)
+        level("other", logging.DEBUG)
 
         assert ids(run_checks()) == []
 

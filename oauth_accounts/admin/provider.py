@@ -18,6 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from oauth_accounts import connect
 from oauth_accounts.admin import breaker
+from oauth_accounts.admin.entered import mask_entered
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.forms import SECRET_FIELDS, ProviderForm
 from oauth_accounts.models import Provider
@@ -195,8 +196,11 @@ class ProviderAdmin(_ModelAdmin):
     # What happens
 
     @method_decorator(sensitive_post_parameters(*ENTERED))
-    def changeform_view(self, *args: Any, **kwargs: Any) -> Any:
-        return super().changeform_view(*args, **kwargs)
+    def changeform_view(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        mask_entered(request, ENTERED)
+        return super().changeform_view(request, *args, **kwargs)
 
     def get_urls(self) -> Any:
         resume = path(

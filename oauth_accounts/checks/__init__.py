@@ -18,6 +18,9 @@ from oauth_accounts.checks.security import (
     check_environment,
     check_hkdf,
     check_keys,
+    check_loggers,
+    check_session_cookie,
+    check_session_engine,
 )
 from oauth_accounts.checks.sweeps import check_beat_schedule, check_provider_margins
 from oauth_accounts.checks.tables import (
@@ -35,6 +38,7 @@ __all__ = [
     "check_environment",
     "check_hkdf",
     "check_keys",
+    "check_loggers",
     "check_numbers",
     "check_owner",
     "check_owner_table",
@@ -42,6 +46,8 @@ __all__ = [
     "check_provider_hosts",
     "check_provider_margins",
     "check_providers",
+    "check_session_cookie",
+    "check_session_engine",
     "check_settings_hosts",
     "check_success_url",
     "check_time_zone",

@@ -12,6 +12,7 @@ from django.db import models, transaction
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import TokenError
 from oauth_accounts.fields import Sealed, SealedTextField, Secret
+from oauth_accounts.frames import without_frames
 from oauth_accounts.models.provider import Provider
 from oauth_accounts.models.provider_columns import STATE_FIELDS
 
@@ -51,6 +52,8 @@ class Change:
     """Names of the columns that differ; never their values."""
 
 
+# Its local variables are the settings, secrets and all.
+@without_frames
 def sync_providers(*, using: str | None = None, dry_run: bool = False) -> list[Change]:
     """
     Make the rows of the providers in settings match the settings.

@@ -82,7 +82,7 @@ def _failure(account: ConnectedAccount, tokens: TokenSet) -> dict[str, Any]:
 
 def _sealed(account: ConnectedAccount, **secrets: Secret | None) -> dict[str, Sealed]:
     return {
-        name: fields.seal(secret.get_value(), account.sealing_context(name))
+        name: fields.seal(secret, account.sealing_context(name))
         for name, secret in secrets.items()
         if secret is not None
     }

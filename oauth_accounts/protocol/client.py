@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
@@ -19,8 +20,10 @@ from oauth_accounts.exceptions import (
     ProviderMisconfigured,
     ProviderUnavailable,
     ReauthRequired,
+    TokenError,
 )
 from oauth_accounts.fields import Secret
+from oauth_accounts.frames import without_frames
 from oauth_accounts.protocol.answers import (
     Answer,
     error_member,
@@ -35,6 +38,12 @@ from oauth_accounts.protocol.parameters import (
 )
 from oauth_accounts.protocol.tokens import TokenSet, parse_token_answer
 from oauth_accounts.protocol.transport import BoundedSession, call, check_url
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# A code so long that stands in a secret is a part of it, and no coincidence.
+MIN_QUOTE = 8
 
 _FORM_HEADERS = {
     "Accept": "application/json",
@@ -73,6 +82,31 @@ class _ProviderSession(BoundedSession, OAuth2Session):  # type: ignore[misc]
     """
 
 
+def _without_echo(
+    method: Callable[Concatenate[OAuth2Client, P], T],
+) -> Callable[Concatenate[OAuth2Client, P], T]:
+    """Forget an error code that quotes a secret of the call: codes are stored and shown."""
+
+    @wraps(method)
+    def wrapper(self: OAuth2Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        except TokenError as error:
+            sent = (self.config.client_secret, *args, *kwargs.values())
+            if any(_quotes(error.provider_code, secret) for secret in sent):
+                error.provider_code = "unknown"
+            raise
+
+    return wrapper
+
+
+def _quotes(code: str | None, secret: object) -> bool:
+    if code is None or not isinstance(secret, Secret) or not secret:
+        return False
+    value = secret.get_value()
+    return value in code or (len(code) >= MIN_QUOTE and code in value)
+
+
 class OAuth2Client:
     """
     Speaks to one provider.
@@ -87,6 +121,7 @@ class OAuth2Client:
         self._oauth = WebApplicationClient(config.client_id)
         self._session = _ProviderSession(client=self._oauth)
 
+    @without_frames
     def authorization_url(
         self,
         *,
@@ -127,6 +162,8 @@ class OAuth2Client:
         )
         return scheme + built.removeprefix("https")
 
+    @without_frames
+    @_without_echo
     def exchange_code(
         self, *, code: Secret, redirect_uri: str, code_verifier: Secret
     ) -> TokenSet:
@@ -149,6 +186,8 @@ class OAuth2Client:
         )
         return self._tokens_from(self._post("token_endpoint", body))
 
+    @without_frames
+    @_without_echo
     def refresh(self, refresh_token: Secret) -> TokenSet:
         """
         Ask for a new access token, once (RFC 6749 section 6).
@@ -166,6 +205,8 @@ class OAuth2Client:
         )
         return self._tokens_from(self._post("token_endpoint", body))
 
+    @without_frames
+    @_without_echo
     def revoke(
         self, token: Secret, token_type_hint: str
     ) -> Literal["confirmed", "unsupported"]:
@@ -194,6 +235,8 @@ class OAuth2Client:
             return "confirmed"
         raise failure
 
+    @without_frames
+    @_without_echo
     def userinfo(self, access_token: Secret) -> dict[str, Any]:
         """
         Return the JSON object that describes the connected account.

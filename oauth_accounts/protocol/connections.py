@@ -111,6 +111,8 @@ class _CarefulResponse(http.client.HTTPResponse):
 
 class _GuardedMixin(HTTPConnection):
     response_class = _CarefulResponse
+    # Whoever switches it on for http.client has all requests printed, secrets and all.
+    debuglevel = 0
 
     deadline: float | None = None
     """On the monotonic clock; None = unbounded."""

@@ -29,6 +29,7 @@ from oauth_accounts.exceptions import (
     RefreshInTransaction,
     TokenUndecryptable,
 )
+from oauth_accounts.fields import Secret
 from oauth_accounts.models import (
     AccountEvent,
     AuthorizationAttempt,
@@ -58,7 +59,7 @@ class Browser:
         started = connect.start(
             self.request("/"), provider, browser=self.cookie, **options
         )
-        self.cookie = started.browser.get_value()
+        self.cookie = started.browser
         return started.url
 
     def finish(self, url, slug="fake"):
@@ -115,7 +116,7 @@ class TestStart:
             dump = repr(cursor.fetchall())
         assert first["state"][0] not in dump
         assert verifier not in dump
-        assert browser.cookie not in dump
+        assert browser.cookie.get_value() not in dump
 
     def test_the_host_header_has_no_say(self, browser, provider, settings):
         settings.ALLOWED_HOSTS = ["*"]
@@ -378,7 +379,7 @@ class TestRefused:
         refused(browser, "/callback/?code=c")
 
     def test_another_browser(self, browser, url):
-        browser.cookie = "x" * 43
+        browser.cookie = Secret("x" * 43)
         assert refused(browser, url) == "other_browser"
         browser.cookie = None
         assert refused(browser, url) == "state_unknown_or_used"

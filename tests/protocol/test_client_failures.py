@@ -85,6 +85,7 @@ class TestSecrets:
     def test_a3_14_no_secret_is_logged_at_debug(
         self, server, client, caplog, work, script
     ):
+        caplog.set_level("DEBUG")  # first: the level before is what comes back
         logging.config.dictConfig(
             {
                 "version": 1,
@@ -92,7 +93,6 @@ class TestSecrets:
                 "root": {"level": "DEBUG"},
             }
         )
-        caplog.set_level("DEBUG")
         logging.getLogger().addHandler(caplog.handler)
         for name in ("requests_oauthlib.oauth2_session", "oauthlib", "urllib3"):
             caplog.set_level("DEBUG", logger=name)
