@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -28,6 +29,7 @@ class Keyring:
 
     fernets: tuple[Fernet, ...]
     ids: tuple[str, ...]
+    reader: MultiFernet
 
     @property
     def current_id(self) -> str:
@@ -46,7 +48,7 @@ def open_sealed(ciphertext: bytes) -> bytes:
     Raises TokenUndecryptable when no key opens it.
     """
     try:
-        return MultiFernet(current().fernets).decrypt(ciphertext)
+        return current().reader.decrypt(ciphertext)
     except InvalidToken:
         pass
     # Raised outside the except block: no traceback carries the ciphertext along.
@@ -77,16 +79,19 @@ def current() -> Keyring:
     Raises ImproperlyConfigured when FERNET_KEYS is missing or malformed.
     """
     keys = getattr(settings, "FERNET_KEYS", None)
+    use_hkdf = bool(getattr(settings, "FERNET_USE_HKDF", True))
     if keys is None:
         if not settings.DEBUG:
             raise ImproperlyConfigured(
                 "FERNET_KEYS is not set: the tokens of connected accounts cannot be "
                 "encrypted. Set it to a list with one long random key."
             )
-        keys = [settings.SECRET_KEY]
-    elif problems := key_problems(keys):
-        raise ImproperlyConfigured(problems[0])
-    return _build(tuple(keys), bool(getattr(settings, "FERNET_USE_HKDF", True)))
+        return _build((settings.SECRET_KEY,), use_hkdf)
+    if isinstance(keys, Sequence) and not isinstance(keys, str | bytes):
+        # On the way of every token: looked at once, not at each call.
+        with suppress(TypeError):  # what is no text may have no hash
+            return _validated(tuple(keys), use_hkdf, settings.SECRET_KEY)
+    raise ImproperlyConfigured(key_problems(keys)[0])
 
 
 def key_problems(keys: Any) -> list[str]:
@@ -133,10 +138,22 @@ def _as_bytes(key: str | bytes) -> bytes:
 
 
 @lru_cache(maxsize=8)
+def _validated(
+    keys: tuple[str | bytes, ...], use_hkdf: bool, secret_key: str | bytes
+) -> Keyring:
+    """Return what `current` returns; the arguments are all that it depends on."""
+    if problems := key_problems(keys):
+        raise ImproperlyConfigured(problems[0])
+    return _build(keys, use_hkdf)
+
+
+@lru_cache(maxsize=8)
 def _build(keys: tuple[str | bytes, ...], use_hkdf: bool) -> Keyring:
     derived = [derive_fernet_key(key) if use_hkdf else _as_bytes(key) for key in keys]
+    fernets = tuple(Fernet(key) for key in derived)
     return Keyring(
-        fernets=tuple(Fernet(key) for key in derived),
+        fernets=fernets,
+        reader=MultiFernet(fernets),
         ids=tuple(
             hmac.new(key, b"kid", hashlib.sha256).hexdigest()[:8] for key in derived
         ),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 20.0
 # One thread of a process looks for all of them, so that what they wait for in vain is
 # short and the database hardly notices.
-POLL_SECONDS = (*[0.025] * 8, *[0.05] * 20, 0.1, 0.2)
+POLL_SECONDS = (*[0.025] * 20, *[0.05] * 10, 0.1, 0.2)
 # Nothing was sent because another worker is trying out whether the provider is back.
 PROBE_RETRY_SECONDS = 60.0
 

@@ -26,6 +26,7 @@ MALFORMED = {
     "empty tuple": ((), "is empty"),
     "unset variable": ([None], "FERNET_KEYS[0] is not a str or bytes"),
     "unset variable as text": (["None"], "FERNET_KEYS[0] is shorter"),
+    "a list in the list": ([[OLD]], "FERNET_KEYS[0] is not a str or bytes"),
     "empty key": ([""], "FERNET_KEYS[0] is shorter"),
     "short key": (["secret"], "FERNET_KEYS[0] is shorter"),
     "31 characters": ([OLD[:31]], "FERNET_KEYS[0] is shorter"),
