@@ -35,6 +35,39 @@ class Keyring:
     def current_id(self) -> str:
         return self.ids[0]
 
+    def id_of(self, ciphertext: bytes) -> str | None:
+        """Return the id of the key that opens the ciphertext, or None."""
+        for key_id, fernet in zip(self.ids, self.fernets, strict=True):
+            try:
+                fernet.decrypt(ciphertext)
+            except InvalidToken:
+                continue
+            return key_id
+        return None
+
+    def reseal(self, ciphertext: bytes, likely: str = "") -> bytes:
+        """
+        Return the same value under the newest key, as it is when it is under it already.
+
+        likely: id of the key to try first. What is inside is not looked at, and so stays
+            bound to its place.
+
+        Raises TokenUndecryptable when no key opens it.
+        """
+        newest = self.fernets[0]
+        for fernet in self._in_order(likely):
+            try:
+                plaintext = fernet.decrypt(ciphertext)
+            except InvalidToken:
+                continue
+            return ciphertext if fernet is newest else newest.encrypt(plaintext)
+        raise TokenUndecryptable
+
+    def _in_order(self, likely: str) -> tuple[Fernet, ...]:
+        if likely not in self.ids:
+            return self.fernets
+        return (self.fernets[self.ids.index(likely)], *self.fernets)
+
 
 def seal(plaintext: bytes) -> bytes:
     """Encrypt under the newest key and return a Fernet token."""
@@ -57,14 +90,7 @@ def open_sealed(ciphertext: bytes) -> bytes:
 
 def key_id_of(ciphertext: bytes) -> str | None:
     """Return the id of the key that opens the ciphertext, or None."""
-    ring = current()
-    for key_id, fernet in zip(ring.ids, ring.fernets, strict=True):
-        try:
-            fernet.decrypt(ciphertext)
-        except InvalidToken:
-            continue
-        return key_id
-    return None
+    return current().id_of(ciphertext)
 
 
 def current_key_id() -> str:

@@ -11,10 +11,11 @@ from oauth_accounts import outbox, sweep
 from oauth_accounts.management.arguments import positive
 from oauth_accounts.management.loop import Loop
 from oauth_accounts.management.passes import Work, require_provider, run_pass
-from oauth_accounts.management.stopping import Stopped, StopSignals
-
-# What a shell says of a process that was ended by signal N.
-STOPPED_EXIT_CODE = 128
+from oauth_accounts.management.stopping import (
+    STOPPED_EXIT_CODE,
+    Stopped,
+    StopSignals,
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

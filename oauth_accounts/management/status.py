@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -11,6 +14,8 @@ from django.db.models import Count, Min, Q
 
 from oauth_accounts import clock
 from oauth_accounts import lease as leases
+from oauth_accounts.fields import SEALED_FIELDS
+from oauth_accounts.management import keys
 from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
 from oauth_accounts.models.provider import missing_configuration
 
@@ -42,16 +47,18 @@ def run(command: BaseCommand, **options: Any) -> None:
         command.stdout.write(line)
     # Counting reads the whole table; what matters in an emergency is to be seen before.
     command.stdout.flush()
-    counts = _count_states() if providers else []
+    states, sealed = _count() if providers else (Counter(), Counter())
     for provider in providers:
         command.stdout.write(f"{provider.slug}: {_state_of(provider, paused)}")
         if (queue := queues.get(provider.pk)) and queue.due:
             command.stdout.write(f"  {queue.due:>8} due")
-        for status, reason, count in (
-            row[1:] for row in counts if row[0] == provider.pk
+        for (_provider, status, reason), count in sorted(
+            item for item in states.items() if item[0][0] == provider.pk
         ):
             words = f"{status} ({reason})" if reason else status
             command.stdout.write(f"  {count:>8} {words}")
+    for line in keys.lines(sealed.items()):
+        command.stdout.write(line)
 
 
 def _queue(provider: Provider) -> Queue:
@@ -87,11 +94,20 @@ def _summary(queues: list[Queue], paused: list[str]) -> list[str]:
     ]
 
 
-def _count_states() -> list[tuple[Any, str, str, int]]:
-    counted = ConnectedAccount.objects.order_by().values_list(
-        "provider_id", "status", "status_reason"
+def _count() -> tuple[Counter[tuple[Any, str, str]], Counter[str]]:
+    """Count accounts by provider and state, and those that hold something by key."""
+    rows = ConnectedAccount.objects.order_by().values_list(
+        "provider_id", "status", "status_reason", "key_id"
     )
-    return sorted(counted.annotate(count=Count("pk")))
+    holds = reduce(or_, (Q((f"{name}__isnull", False)) for name in SEALED_FIELDS))
+    states: Counter[tuple[Any, str, str]] = Counter()
+    sealed: Counter[str] = Counter()
+    # All in one, because it reads the whole table.
+    counted = rows.annotate(count=Count("pk"), sealed=Count("pk", filter=holds))
+    for provider, status, reason, key_id, count, held in counted:
+        states[provider, status, reason] += count
+        sealed[key_id] += held
+    return states, +sealed
 
 
 def _state_of(provider: Provider, paused: list[str]) -> str:

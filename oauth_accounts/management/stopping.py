@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
+from django.core.management.base import BaseCommand
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# What a shell says of a process that was ended by signal N.
+STOPPED_EXIT_CODE = 128
 
 
 class Stopped(KeyboardInterrupt):
@@ -73,3 +78,14 @@ class StopSignals:
         """Raise Stopped when a signal has come, also one that got lost in a library."""
         if self.received is not None:
             raise Stopped(self.received)
+
+
+@contextmanager
+def stoppable(command: BaseCommand) -> Iterator[StopSignals]:
+    """Give the signals to work that one may end; then the process exits as a shell's would."""
+    with StopSignals() as stop:
+        try:
+            yield stop
+        except Stopped as stopped:
+            command.stderr.write(f"Stopped by {stopped}.")
+            sys.exit(STOPPED_EXIT_CODE + stopped.number)

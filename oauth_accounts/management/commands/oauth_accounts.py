@@ -14,7 +14,7 @@ from django.core.management.base import (
     DjangoHelpFormatter,
 )
 
-from oauth_accounts.management import providers, refresh, status
+from oauth_accounts.management import keys, providers, refresh, status
 from oauth_accounts.management.arguments import django_options
 
 
@@ -34,6 +34,11 @@ ACTIONS = {
         add_arguments=refresh.add_arguments,
     ),
     "status": Action(help="Show what lives and what is broken.", run=status.run),
+    "rotate-keys": Action(
+        help="Re-encrypt what is stored with the newest key.",
+        run=keys.run,
+        add_arguments=keys.add_arguments,
+    ),
     "add-provider": Action(
         help="Add a provider; its client secret is asked for, or read from stdin.",
         run=providers.add_provider,
