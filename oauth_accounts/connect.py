@@ -7,12 +7,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db import DatabaseError, IntegrityError, router, transaction
+from django.db import DatabaseError, router
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from oauth_accounts import callback, clock, durable, grant, reactions, signals
+from oauth_accounts import (
+    callback,
+    clock,
+    durable,
+    grant,
+    reactions,
+    rejections,
+    signals,
+)
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import (
     AuthorizationError,
@@ -25,7 +33,6 @@ from oauth_accounts.exceptions import (
 from oauth_accounts.fields import Secret
 from oauth_accounts.identity import Identity, read_identity
 from oauth_accounts.models import (
-    AccountEvent,
     AuthorizationAttempt,
     ConnectedAccount,
     Provider,
@@ -189,7 +196,7 @@ def finish(request: HttpRequest, slug: str, browser: Secret | None) -> Finished:
         )
         account, created = _exchange(attempt, code)
     except OAuthAccountsError as error:
-        _record_rejection(request, attempt, slug, error)
+        rejections.record(request, slug, attempt, error)
         raise
     signal = signals.account_connected if created else signals.account_reconnected
     reactions.announce(account, signal, request=request)
@@ -208,32 +215,6 @@ def _evict(browser_hash: str) -> None:
     newest = attempts.order_by("-created_at").values_list("pk", flat=True)
     if surplus := list(newest[MAX_OPEN_ATTEMPTS:]):
         attempts.filter(pk__in=surplus).delete()
-
-
-def _record_rejection(
-    request: HttpRequest,
-    attempt: AuthorizationAttempt | None,
-    slug: str,
-    error: OAuthAccountsError,
-) -> None:
-    references = {
-        "provider": attempt.provider
-        if attempt
-        else Provider.objects.filter(slug=slug).first(),
-        "account_id": attempt.account_id if attempt else None,
-        "actor": request.user if request.user.is_authenticated else None,
-    }
-    values = {
-        "kind": AccountEvent.Kind.REJECTED,
-        "reason": error.code,
-        "account_key": references["account_id"],
-    }
-    try:
-        with transaction.atomic():
-            AccountEvent.objects.create(**values, **references)
-    except IntegrityError:
-        # Something it refers to was deleted during the exchange.
-        AccountEvent.objects.create(**values)
 
 
 def _exchange(

@@ -68,7 +68,9 @@ def _may_share_a_grant(
     rows = ConnectedAccount.objects.filter(provider=attempt.provider)
     live = rows.exclude(status=ConnectedAccount.Status.REVOKED)
     if identity is not None:
-        return live.filter(uid=identity.uid).exists()
+        # Again in Python: some collations find the accounts of others, too.
+        uids = live.filter(uid=identity.uid).values_list("uid", flat=True)
+        return identity.uid in uids
     return live.filter(owner=attempt.owner_id).exists()
 
 

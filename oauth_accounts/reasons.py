@@ -34,6 +34,7 @@ ACCOUNT: dict[str, StrPromise] = {
 # Why something happened to a provider, besides the codes of its answers.
 PROVIDER: dict[str, StrPromise] = {
     "answered": _("The service answered as it should."),
+    "many_rejected": _("More callbacks like these came than are recorded."),
     "secret_changed": _("Its secret or an address was changed."),
 }
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -257,8 +258,15 @@ class DisconnectView(MemberMixin):
         return HttpResponseRedirect(reverse("oauth_accounts:list"))
 
 
+def outside_transactions(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Exempt a view from ATOMIC_REQUESTS, on whichever database it is on."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(alias)(view)
+    return view
+
+
 # The burn of the attempt and the new tokens must survive a failure of the request.
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(outside_transactions, name="dispatch")
 # GET only: the state is what stands against forgery here, and a POST gets its 405.
 @method_decorator(csrf_exempt, name="dispatch")
 class CallbackView(PageMixin, NextPathMixin):
