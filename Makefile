@@ -29,7 +29,7 @@ DEMO_EXTRAS := demo$(if $(filter postgres%,$(DATABASE_URL)),$(comma)postgres)$(s
   )$(if $(filter redis%,$(CELERY_BROKER_URL)),$(comma)redis)
 DEMO_ENV := $(VENV)/.installed-$(subst $(comma),-,$(DEMO_EXTRAS))
 
-.PHONY: help demo serve bench chaos test test-sqlite test-postgres test-mariadb check lint format \
+.PHONY: help demo serve bench chaos test test-sqlite test-postgres test-mariadb check lint bandit format \
 	types contracts migrations docs changelog spelling simulate clean
 .DEFAULT_GOAL := help
 
@@ -117,11 +117,18 @@ ifneq ($(SUITE),no)
 check: test
 endif
 
-lint: $(VENV)/.installed-check
+lint: $(VENV)/.installed-check bandit
 	@echo "==> ruff"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { \
 	  echo "not formatted; make format mends it:" >&2; $(BIN)/ruff format --check . >&2; exit 1; }
+
+BANDIT := $(BIN)/bandit -c pyproject.toml -q -r oauth_accounts example_project
+
+bandit: $(VENV)/.installed-check
+	@echo "==> bandit"
+	@# It warns of each part of a line with a nosec that has nothing wrong.
+	@$(BANDIT) >/dev/null 2>&1 || $(BANDIT)
 
 format: $(VENV)/.installed-check
 	@$(BIN)/ruff check --fix --quiet .

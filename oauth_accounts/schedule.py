@@ -89,7 +89,7 @@ def due_at(
     if expires_at is not None:
         dates.append(expires_at - _early(provider.margin(), expires_at - issued_at))
     if interval := provider.keepalive_interval:
-        dates.append(issued_at + timedelta(seconds=interval * random.uniform(0.9, 1)))  # noqa: S311
+        dates.append(issued_at + timedelta(seconds=interval * _between(0.9, 1)))
     if refresh_token_expires_at is not None:
         warning = min(REFRESH_TOKEN_WARNING, (refresh_token_expires_at - issued_at) / 2)
         dates.append(refresh_token_expires_at - warning)
@@ -100,11 +100,16 @@ def _early(margin: float, life: timedelta) -> timedelta:
     """Return how long before its end a token of this life is refreshed."""
     # Accounts that were connected, or came back from an outage, all at once drift apart
     # by this much with each refresh. At most half of the life is given up.
-    jitter = random.uniform(0, JITTER) * life  # noqa: S311
+    jitter = _between(0, JITTER) * life
     return min(timedelta(seconds=margin), (0.5 - JITTER) * life) + jitter
 
 
 def backoff(failures: int) -> float:
     """Return the seconds until the next try after so many failures, with jitter."""
     full = min(BACKOFF_BASE_SECONDS * 2.0 ** min(failures, 20), BACKOFF_MAX_SECONDS)
-    return full * random.uniform(0.5, 1.0)  # noqa: S311
+    return full * _between(0.5, 1.0)
+
+
+def _between(low: float, high: float) -> float:
+    # It spreads calls over time; nobody gains from guessing it.
+    return random.uniform(low, high)  # noqa: S311  # nosec B311

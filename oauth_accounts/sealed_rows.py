@@ -201,7 +201,7 @@ def _swap_each(table: SealedTable, changes: Sequence[Change]) -> int:
     assigned = (*table.columns, "key_id") if table.fences else table.columns
     compared = table.fences or table.columns
     statement = (
-        f"UPDATE {connection.ops.quote_name(meta.db_table)} "  # noqa: S608  # our names
+        f"UPDATE {connection.ops.quote_name(meta.db_table)} "  # our names  # noqa: S608  # nosec B608
         f"SET {', '.join(f'{name} = %s' for name in assigned)} "
         f"WHERE {key.column} = %s"
         f"{''.join(f' AND {name} {same} %s' for name in compared)}"

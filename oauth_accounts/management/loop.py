@@ -81,7 +81,8 @@ class Loop:
     def _back_off(self, error: Error) -> float:
         self.failures += 1
         longest = min(BACKOFF_SECONDS, 2.0**self.failures)
-        pause = longest * random.uniform(0.5, 1)  # noqa: S311
+        # It spreads retries; nobody gains from guessing it.
+        pause = longest * random.uniform(0.5, 1)  # noqa: S311  # nosec B311
         self._complain(
             f"The database failed: {_words(error)}. Next try in {pause:.0f} s."
         )
