@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.db import router
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils.crypto import constant_time_compare
 
@@ -27,6 +27,7 @@ from oauth_accounts.exceptions import (
 from oauth_accounts.fields import Secret
 from oauth_accounts.frames import without_frames
 from oauth_accounts.models import AuthorizationAttempt, ConnectedAccount, Provider
+from oauth_accounts.models.breaker import open_now
 
 logger = logging.getLogger("oauth_accounts")
 
@@ -131,8 +132,10 @@ def burn(state: Secret | None) -> AuthorizationAttempt:
     """
     Use up the attempt that a state belongs to, in a transaction of its own.
 
-    Raises InvalidState when there is none or it was used. One conditional UPDATE: of any
-    number of parallel callbacks one wins, and a rollback of the request revives nothing.
+    Raises InvalidState when there is none or it was used, and ProviderUnavailable, with
+    the attempt as it was, while calls to its provider are paused. One conditional UPDATE:
+    of any number of parallel callbacks one wins, and a rollback of the request revives
+    nothing.
     """
     if state is None:
         raise InvalidState("state_missing")
@@ -141,16 +144,29 @@ def burn(state: Secret | None) -> AuthorizationAttempt:
     rows = AuthorizationAttempt.objects.using(alias).filter(
         state_hash=hashed, consumed_at__isnull=True
     )
-    consume = partial(rows.update, consumed_at=clock.utcnow())
+    consume = partial(rows.filter(_unpaused()).update, consumed_at=clock.utcnow())
     try:
         burned = durable.run(alias, consume)
     except RefreshInTransaction:
         raise AuthorizationError("in_transaction") from None
     if not burned:
+        _require_unpaused(rows)
         raise InvalidState("state_unknown_or_used")
     attempt: AuthorizationAttempt = _attempts().using(alias).get(state_hash=hashed)
     attempt.owner_is_known = attempt.known  # type: ignore[attr-defined]
     return attempt
+
+
+@functools.cache
+def _unpaused() -> Q:
+    paused = Provider.objects.filter(open_now(), pk=OuterRef("provider"))
+    return Q(~Exists(paused))
+
+
+def _require_unpaused(rows: QuerySet[AuthorizationAttempt]) -> None:
+    attempt = rows.select_related("provider").first()
+    if attempt is not None:
+        attempt.provider.require_unpaused()
 
 
 @functools.cache

@@ -76,6 +76,11 @@ class Settings:
         return int(getattr(settings, "OAUTH_ACCOUNTS_CONCURRENCY", 32))
 
     @property
+    def OAUTH_ACCOUNTS_CALLS_PER_PROVIDER(self) -> int:
+        """Callers of one process that may be busy with one provider at a time."""
+        return int(getattr(settings, "OAUTH_ACCOUNTS_CALLS_PER_PROVIDER", 8))
+
+    @property
     def OAUTH_ACCOUNTS_PRIVATE_HOSTS(self) -> Sequence[str]:
         """Host names and networks (CIDR) that may resolve to non-public addresses."""
         value: Sequence[str] = getattr(settings, "OAUTH_ACCOUNTS_PRIVATE_HOSTS", ())

@@ -20,6 +20,7 @@ from oauth_accounts import (
     reactions,
     rejections,
     signals,
+    turnstile,
 )
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import (
@@ -96,10 +97,12 @@ def start(
     request: of the logged-in user. browser: value of the cookie, when there is one.
     account: the one to reconnect. next_path: checked local path to go on to.
 
-    Raises ProviderMisconfigured when the provider is disabled or lacks something.
+    Raises ProviderMisconfigured when the provider is disabled or lacks something,
+    ProviderUnavailable while calls to it are paused.
     """
     if not provider.enabled:
         raise ProviderMisconfigured("provider_disabled")
+    provider.require_unpaused()
     if missing_configuration(provider):
         raise ProviderMisconfigured("provider_incomplete")
     browser_value = browser or Secret(secrets.token_urlsafe(32))
@@ -190,11 +193,13 @@ def finish(request: HttpRequest, slug: str, browser: Secret | None) -> Finished:
     parameters = callback.take_parameters(request)
     attempt = None
     try:
-        attempt = callback.burn(parameters.state)
-        code = callback.check(
-            parameters, attempt, slug=slug, user=request.user, browser=browser
-        )
-        account, created = _exchange(attempt, code)
+        # Before the burn: who has to come back later can load the page again.
+        with turnstile.turn(slug):
+            attempt = callback.burn(parameters.state)
+            code = callback.check(
+                parameters, attempt, slug=slug, user=request.user, browser=browser
+            )
+            account, created = _exchange(attempt, code)
     except OAuthAccountsError as error:
         rejections.record(request, slug, attempt, error)
         raise

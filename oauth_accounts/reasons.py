@@ -62,6 +62,7 @@ TOKEN: dict[str, StrPromise] = {
     "not_an_envelope": _("The stored token is damaged."),
     "outcome_unknown": _("The service did not answer; it will be tried again."),
     "params_refused": _("The provider's parameters clash with those of the protocol."),
+    "provider_busy": _("Too many callers are waiting for the provider here."),
     "provider_disabled": _("The provider is disabled."),
     "provider_paused": _("Calls to the provider are paused."),
     "provider_incomplete": _("The provider lacks an endpoint, client ID or secret."),
@@ -117,6 +118,14 @@ AUTHORIZATION: dict[str, StrPromise] = {
         "Log in and start again."
     ),
     "owner_missing": _("There is nothing here that you could connect accounts to."),
+    "provider_busy": _(
+        "The service is slow to answer, and others are waiting for it too. Nothing is "
+        "lost: please load this page again in a few seconds."
+    ),
+    "provider_paused": _(
+        "The service has problems at the moment. Nothing is lost: please load this page "
+        "again in a minute."
+    ),
     "provider_disabled": _(
         "Connecting to this service is switched off. An administrator can enable it."
     ),

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from oauth_accounts import durable, flights, lease, reactions, renew
+from oauth_accounts import durable, flights, lease, reactions, renew, turnstile
 from oauth_accounts.exceptions import ProviderUnavailable, ReauthRequired, TokenError
 from oauth_accounts.lease import Claim
 from oauth_accounts.schedule import is_fresh
@@ -67,12 +67,12 @@ def _apart(account: ConnectedAccount, work: Callable[[], None]) -> None:
 def _share(
     account: ConnectedAccount, work: Callable[[], None], *, content_with_valid: bool
 ) -> None:
-    flights.share(
-        account,
-        work,
-        seconds=WAIT_SECONDS,
-        content=lambda: content_with_valid and is_fresh(account, 0),
-    )
+    def content() -> bool:
+        return content_with_valid and is_fresh(account, 0)
+
+    # Also those who wait for others: each of them is a thread that a provider holds.
+    with turnstile.turn(account.provider.slug, patient=not content()):
+        flights.share(account, work, seconds=WAIT_SECONDS, content=content)
 
 
 def _obtain(account: ConnectedAccount, min_validity: float) -> None:

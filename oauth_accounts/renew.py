@@ -44,9 +44,7 @@ def require_refreshable(
     provider = account.provider
     if not provider.enabled:
         raise ProviderMisconfigured("provider_disabled")
-    if provider.is_paused():
-        wait = max(1.0, provider.seconds_paused())
-        raise ProviderUnavailable("provider_paused", retry_after=wait)
+    provider.require_unpaused()
     if not account.owner_is_active():
         reactions.disable(account, "owner_inactive")
         raise ProviderMisconfigured("owner_inactive")

@@ -81,6 +81,7 @@ TRIGGERS = {
     "E005 timeout": ({"OAUTH_ACCOUNTS_HTTP_TIMEOUT": 0}, ["E005"]),
     "E005 timeout and lease": ({"OAUTH_ACCOUNTS_HTTP_TIMEOUT": 31}, ["E005"]),
     "E005 concurrency": ({"OAUTH_ACCOUNTS_CONCURRENCY": 0}, ["E005"]),
+    "E005 calls": ({"OAUTH_ACCOUNTS_CALLS_PER_PROVIDER": 0}, ["E005"]),
     "E005 nan": ({"OAUTH_ACCOUNTS_HTTP_TIMEOUT": float("nan")}, ["E005"]),
     "E005 none": ({"OAUTH_ACCOUNTS_HTTP_TIMEOUT": None}, ["E005"]),
     "E006 no app": ({"OAUTH_ACCOUNTS_OWNER_MODEL": "shop.Shop"}, ["E006"]),

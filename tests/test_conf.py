@@ -15,6 +15,7 @@ DEFAULTS = {
     "OAUTH_ACCOUNTS_CONCURRENCY": 32,
     "OAUTH_ACCOUNTS_PRIVATE_HOSTS": (),
     "OAUTH_ACCOUNTS_ALLOWED_HOSTS": None,
+    "OAUTH_ACCOUNTS_CALLS_PER_PROVIDER": 8,
     "OAUTH_ACCOUNTS_SUCCESS_URL": "oauth_accounts:list",
 }
 NAMES = [name for name in vars(Settings) if name.startswith("OAUTH_ACCOUNTS_")]

@@ -99,6 +99,7 @@ def check_numbers(**kwargs: Any) -> list[CheckMessage]:
         "OAUTH_ACCOUNTS_ATTEMPT_TTL": (30, 600),
         "OAUTH_ACCOUNTS_HTTP_TIMEOUT": (1, LEASE_SECONDS / 2),
         "OAUTH_ACCOUNTS_CONCURRENCY": (1, 256),
+        "OAUTH_ACCOUNTS_CALLS_PER_PROVIDER": (1, 10_000),
     }
     problems: list[CheckMessage] = []
     for name, (low, high) in limits.items():

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from oauth_accounts.clock import DatabaseNow
+from oauth_accounts.exceptions import ProviderUnavailable
 from oauth_accounts.models.provider_columns import ProviderColumns
 
 # A pause in a row lasts twice as long as the one before it, up to this.
@@ -64,6 +65,11 @@ class Breaker(ProviderColumns):
     def is_paused(self) -> bool:
         """Say whether the circuit breaker is open."""
         return self.seconds_paused() > 0
+
+    def require_unpaused(self) -> None:
+        """Raise ProviderUnavailable while the circuit breaker is open."""
+        if (left := self.seconds_paused()) > 0:
+            raise ProviderUnavailable("provider_paused", retry_after=max(1.0, left))
 
     def is_half_open(self) -> bool:
         """Say whether a pause is over and no success has closed the breaker since."""
