@@ -72,14 +72,20 @@ class CeleryProcess:
     """
     `celery ...` with the tests' app.
 
-    environment: of the child. log: file for what it logs.
+    environment: of the child. log: file for what it logs. app: the module it is in.
     """
 
-    def __init__(self, environment: Any, log: Path, *arguments: str) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        log: Path,
+        *arguments: str,
+        app: str = "tests.celery_app",
+    ) -> None:
         self.log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", "tests.celery_app", *arguments],
+                [sys.executable, "-m", "celery", "-A", app, *arguments],
                 env=environment,
                 stdout=out,
                 stderr=out,

@@ -9,14 +9,12 @@ administrators with their headers and cookies, and in Celery messages.
 from __future__ import annotations
 
 import base64
-import logging
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from celery import Celery, current_app
 from celery._state import _set_current_app
 from django.contrib.auth.models import Permission, User
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -25,25 +23,7 @@ from oauth_accounts.exceptions import ProviderUnavailable
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.testing.wire import Answer
 from tests.brokers import configure
-
-
-@pytest.fixture
-def log():
-    records = []
-
-    class Keep(logging.Handler):
-        def emit(self, record):
-            records.append(
-                f"{record.getMessage()} {record.args!r} {record.exc_text or ''}"
-            )
-
-    handler, root = Keep(), logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield records
-    root.removeHandler(handler)
-    root.setLevel(before)
+from tests.leaks.markers import disguises, dump, find
 
 
 @pytest.fixture
@@ -74,33 +54,6 @@ class Reader:
 
     def post(self, url, data=None):
         return self.keep(self.client.post(url, data or {}))
-
-
-def disguises(secret):
-    raw = secret.encode()
-    return {
-        secret,
-        quote(secret, safe=""),
-        base64.b64encode(raw).decode().rstrip("="),
-        raw.hex(),
-    }
-
-
-def dump():
-    """Every row of every table, as the database holds it; bytes as text."""
-    rows = []
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            name = connection.ops.quote_name(table)
-            cursor.execute(f"SELECT * FROM {name}")  # noqa: S608
-            for row in cursor.fetchall():
-                rows += [
-                    bytes(v).decode("latin-1")
-                    if isinstance(v, bytes | memoryview)
-                    else str(v)
-                    for v in row
-                ]
-    return "\n".join(rows)
 
 
 def admin_pages(account, reader):
@@ -154,7 +107,7 @@ def readers(transactional_db):
     }
 
 
-def test_no_secret_has_a_way_out(server, log, messages, settings, readers):
+def test_c3_a8_1_no_secret_has_a_way_out(server, log, messages, settings, readers):
     settings.OAUTH_ACCOUNTS_BASE_URL = "http://testserver"
     Provider.objects.create(slug="fake", **server.as_provider_fields())
     user, admin, viewer = readers.values()
@@ -180,16 +133,14 @@ def test_no_secret_has_a_way_out(server, log, messages, settings, readers):
     assert find(secrets, places) == []
 
 
-def find(secrets, places):
-    return [
-        (place, secret[:6])
-        for place, text in places.items()
-        for secret in secrets
-        for disguise in disguises(secret)
-        if disguise in text
-    ]
-
-
 def test_the_search_finds_what_is_there():
     for disguise in disguises("at-secret/1"):
         assert find({"at-secret/1"}, {"log": f"before {disguise} after"})
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("before", ["", "1", "22", "333", "a:"])
+def test_the_search_finds_it_in_the_midst_of_base64(encode, before):
+    text = encode(f"{before}at-secret?/1>behind".encode()).decode()
+    assert find({"at-secret?/1>"}, {"header": f"Basic {text}"})
+    assert find({"at-secret?/2>"}, {"header": f"Basic {text}"}) == []
