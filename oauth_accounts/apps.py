@@ -36,3 +36,4 @@ class OAuthAccountsConfig(AppConfig):
         checks.register(own.check_time_zone, checks.Tags.database)
         checks.register(own.check_provider_margins, checks.Tags.database)
         checks.register(own.check_provider_hosts, checks.Tags.database)
+        checks.register(own.check_pins, checks.Tags.database)

@@ -17,6 +17,7 @@ from oauth_accounts import (
     clock,
     durable,
     grant,
+    outages,
     reactions,
     rejections,
     signals,
@@ -97,8 +98,9 @@ def start(
     request: of the logged-in user. browser: value of the cookie, when there is one.
     account: the one to reconnect. next_path: checked local path to go on to.
 
-    Raises ProviderMisconfigured when the provider is disabled or lacks something,
-    ProviderUnavailable while calls to it are paused.
+    Raises ProviderMisconfigured when the provider is disabled, lacks something or was
+    altered by SQL, ProviderUnavailable while calls to it are paused, and
+    TokenUndecryptable.
     """
     if not provider.enabled:
         raise ProviderMisconfigured("provider_disabled")
@@ -125,7 +127,7 @@ def start(
     )
     # Never a variable of its own, which a report about an error would print.
     started = Started(
-        url=provider.oauth_client().authorization_url(
+        url=_client_of(provider).authorization_url(
             redirect_uri=attempt.redirect_uri,
             state=state,
             code_verifier=verifier,
@@ -137,6 +139,14 @@ def start(
     if _may_exceed(provider, browser):
         _evict(attempt.browser_hash)
     return started
+
+
+def _client_of(provider: Provider) -> OAuth2Client:
+    try:
+        return provider.oauth_client()
+    except ProviderMisconfigured:
+        outages.altered(provider)
+        raise
 
 
 def find_provider(slug: str, browser: Secret | None) -> Provider | None:
@@ -226,7 +236,7 @@ def _exchange(
     attempt: AuthorizationAttempt, code: Secret
 ) -> tuple[ConnectedAccount, bool]:
     provider = attempt.provider
-    client = provider.oauth_client()
+    client = _client_of(provider)
     try:
         tokens = client.exchange_code(
             code=code,

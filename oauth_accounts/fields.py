@@ -149,21 +149,33 @@ def reveal(
     Raises TokenUndecryptable when no key opens it, and WrongContext, which names the
     parts that differ, when it was sealed for another row, column or provider.
     """
+    place, secret = open_anywhere(sealed)
+    if not provider_known:
+        place = {name: place.get(name, "") for name in context}
+    if place != context:
+        names = {n for n in {*place, *context} if place.get(n) != context.get(n)}
+        raise WrongContext(frozenset(names))
+    return secret
+
+
+@without_frames
+def open_anywhere(sealed: Sealed) -> tuple[dict[str, str], Secret]:
+    """
+    Decrypt a sealed value; return the place it was sealed for, and what it says.
+
+    For readers that compare the place themselves, or move it to another one. Raises
+    TokenUndecryptable when no key opens it.
+    """
     plaintext = keyring.open_sealed(sealed.ciphertext)
     try:
         envelope = json.loads(plaintext)
         text = envelope.pop("t")
         version = envelope.pop("v")
     except (ValueError, AttributeError, KeyError, TypeError):
-        envelope, text, version = None, None, None
+        envelope, text, version = {}, None, None
     if version != ENVELOPE_VERSION or not isinstance(text, str):
         raise TokenUndecryptable("not_an_envelope")
-    if not provider_known:
-        envelope = {name: envelope.get(name) for name in context}
-    if envelope != context:
-        names = {n for n in {*envelope, *context} if envelope.get(n) != context.get(n)}
-        raise WrongContext(frozenset(names))
-    return Secret(text)
+    return envelope, Secret(text)
 
 
 class SealedTextField(_TextField):

@@ -9,7 +9,10 @@ trial call is decided here too.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from oauth_accounts import clock
 
 if TYPE_CHECKING:
     from oauth_accounts.exceptions import TokenError
@@ -24,6 +27,8 @@ UNAVAILABLE_PAUSE_SECONDS = 30.0
 UNAVAILABLE_LONGEST_SECONDS = 60.0
 
 CLIENT_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
+# How often somebody is told of a provider that was altered by SQL, while it lasts.
+ALTERED_TOLD_EVERY = timedelta(days=1)
 # No word from the provider itself.
 UNHEARD = frozenset(
     {"unreachable", "outcome_unknown", "server_error", "temporarily_unavailable"}
@@ -94,3 +99,22 @@ def unavailable(provider: Provider, retry_after: float | None = None) -> None:
         logger.warning(
             "Provider %s does not answer. Its refreshes are paused.", provider.slug
         )
+
+
+def altered(provider: Provider) -> None:
+    """Tell, once a day, of addresses that are not those that were pinned, if so it is."""
+    if not provider.is_altered():
+        return
+    events = provider.events.using(provider.write_alias)
+    since = clock.utcnow() - ALTERED_TOLD_EVERY
+    if events.filter(kind="provider_altered", created_at__gt=since).exists():
+        return
+    events.create(kind="provider_altered", provider=provider)
+    logger.error(
+        "Provider %s was altered by other means than the admin, the settings or code: %s. "
+        "Nothing is sent to it. Its page in the admin shows what differs; restore it, or "
+        "run: manage.py oauth_accounts rebind %s",
+        provider.slug,
+        ", ".join(provider.altered_columns()),
+        provider.slug,
+    )

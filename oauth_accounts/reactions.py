@@ -125,7 +125,13 @@ def configuration_failed(account: ConnectedAccount, error: TokenError) -> None:
     """
     account.provider.refresh_statistics.record("failure", error.code)
     if error.code == "provider_changed":
-        disable(account, "provider_changed")
+        provider_changed(account)
+
+
+def provider_changed(account: ConnectedAccount) -> None:
+    """Stop an account whose provider is not the one that it was connected at."""
+    disable(account, "provider_changed")
+    outages.altered(account.provider)
 
 
 def _wait_for_provider(

@@ -36,11 +36,15 @@ PROVIDER: dict[str, StrPromise] = {
     "answered": _("The service answered as it should."),
     "many_rejected": _("More callbacks like these came than are recorded."),
     "secret_changed": _("Its secret or an address was changed."),
+    "provider_rebound": _("It moved, and its accounts follow it."),
 }
 
 # Why a token could not be had, for administrators.
 TOKEN: dict[str, StrPromise] = {
     "account_deleted": _("The account was deleted meanwhile."),
+    "api_base_url_changed": _(
+        "The address of its API was changed by other means than this app."
+    ),
     "address_refused": _("The service's address is not public; see PRIVATE_HOSTS."),
     "bad_answer": _("The service sent an answer that cannot be used."),
     "client_auth_unsupported": _("The way of client authentication is not supported."),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import F
 
-from oauth_accounts import clock, reactions, signals
+from oauth_accounts import clock, outages, reactions, signals
 from oauth_accounts.conf import LEASE_SECONDS
 from oauth_accounts.exceptions import TokenError
 from oauth_accounts.fields import SEALED_FIELDS
-from oauth_accounts.schedule import backoff
+from oauth_accounts.schedule import BACKOFF_MAX_SECONDS, backoff
 
 if TYPE_CHECKING:
     from oauth_accounts.models import ConnectedAccount, PendingRevocation
@@ -110,11 +110,23 @@ def deliver(pending: PendingRevocation) -> None:
     else:
         finish(pending, outcome)
         return
+    if failure.code == "provider_changed":
+        _wait_for_rebind(pending)
+        return
     if pending.attempts >= MAX_ATTEMPTS:
         finish(pending, pending.Status.FAILED, failure.code)
         return
     seconds = max(backoff(pending.attempts), failure.retry_after or 0)
     pending.postpone(clock.utcnow() + timedelta(seconds=seconds), failure.code)
+
+
+def _wait_for_rebind(pending: PendingRevocation) -> None:
+    """Keep tokens whose provider has moved; nothing was sent, so it was no try."""
+    outages.altered(pending.provider)
+    pending.attempts -= 1
+    pending.save(update_fields=["attempts"])
+    until = clock.utcnow() + timedelta(seconds=BACKOFF_MAX_SECONDS)
+    pending.postpone(until, "provider_changed")
 
 
 def _revoke_tokens(pending: PendingRevocation) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.utils import requote_uri
 
+from oauth_accounts import reactions
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import Secret
 from oauth_accounts.frames import forget_frames
@@ -58,6 +59,9 @@ class AccountSession(GuardedSession):
 
     account: the connected account.
     hosts: further origins, as "https://api.example.com", that may get the token.
+
+    Raises ProviderMisconfigured when `api_base_url` was changed by SQL ("provider_changed",
+    or "api_base_url_changed" for that of the account), and TokenUndecryptable.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class AccountSession(GuardedSession):
     ) -> None:
         super().__init__()
         self.account = account
-        self.base_url = account.api_base_url or account.provider.api_base_url
+        self.base_url = _base_url(account)
         self._origins = {_origin(url) for url in (self.base_url, *hosts) if url}
 
     def request(
@@ -114,6 +118,19 @@ class AccountSession(GuardedSession):
         target = requote_uri(url.partition("#")[0])
         _check_target(target, self._origins)
         return target
+
+
+def _base_url(account: ConnectedAccount) -> str:
+    """Return the API's address, if it is one that trusted code wrote."""
+    if account.api_base_url:
+        account.require_pinned()
+        return account.api_base_url
+    try:
+        account.provider.require_pinned()
+    except ProviderMisconfigured:
+        reactions.provider_changed(account)
+        raise
+    return account.provider.api_base_url
 
 
 def _check_target(url: str, origins: Collection[Origin]) -> None:

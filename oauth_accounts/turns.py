@@ -193,8 +193,7 @@ class Turn:
         # Answers under way are sealed for what they were asked of, and nothing else.
         if fresh is None or fresh.binding() != self.provider.binding():
             return False
-        for column in Provider._meta.concrete_fields:
-            setattr(self.provider, column.attname, getattr(fresh, column.attname))
+        self.provider.take_over(fresh)
         return True
 
     def _pace(self) -> float:

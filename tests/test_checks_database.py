@@ -12,6 +12,8 @@ from django.db import connection, connections
 
 from oauth_accounts import checks
 from oauth_accounts.models import ConnectedAccount, Provider
+from oauth_accounts.testing.factories import ProviderFactory
+from tests.rows import alter
 
 
 class TestOwnerTable:
@@ -105,6 +107,51 @@ class TestHosts:
         for providers in ([], {"a": 5}):
             settings.OAUTH_ACCOUNTS_PROVIDERS = providers
             assert checks.check_settings_hosts() == []
+
+
+class TestPins:
+    """W008: a provider that was altered by SQL."""
+
+    def test_providers_as_they_were_written(self, db):
+        ProviderFactory()
+
+        assert checks.check_pins(databases=["default"]) == []
+        assert checks.check_pins() == []
+
+    def test_w008_an_altered_one(self, db, capsys):
+        provider = ProviderFactory(slug="moved")
+        alter(provider, token_endpoint="https://evil.example/token")
+
+        [message] = checks.check_pins(databases=["default"])
+
+        assert message.id == "oauth_accounts.W008"
+        assert "'moved'" in message.msg
+        assert "token_endpoint" in message.msg
+        assert "evil" not in message.msg
+        assert "rebind moved" in message.hint
+        call_command("check", databases=["default"])
+        assert "oauth_accounts.W008" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("keys", [["another-made-up-sealing-key-7f1e-52c0b9"], []])
+    def test_keys_that_are_missing_are_another_checks_business(
+        self, db, settings, keys
+    ):
+        ProviderFactory()
+        settings.FERNET_KEYS = keys
+
+        assert checks.check_pins(databases=["default"]) == []
+
+    def test_a_database_without_the_table(self, db, monkeypatch):
+        monkeypatch.setattr(Provider._meta, "db_table", "not_migrated")
+
+        assert checks.check_pins(databases=["default"]) == []
+
+    def test_a_table_of_an_earlier_version(self, db, monkeypatch):
+        ProviderFactory()
+        column = Provider._meta.get_field("pinned_addresses")
+        monkeypatch.setattr(column, "column", "not_there_yet")
+
+        assert checks.check_pins(databases=["default"]) == []
 
 
 class TestTimeZone:

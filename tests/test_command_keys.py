@@ -126,8 +126,7 @@ class TestRotateKeys:
             account=account, body=Secret("body"), created_at=long_ago
         )
         account.revoke(reason="at_provider")
-        account.provider.client_secret = None
-        account.provider.save()
+        Provider.objects.update(client_secret=None, pinned_addresses=None)
         settings.FERNET_KEYS = [NEXT]
 
         assert rotate_keys()[1] == ""

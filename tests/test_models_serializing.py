@@ -51,12 +51,19 @@ def test_serializers_take_the_other_columns(account):
     assert json.loads(text)[0]["fields"] == {"uid": account.uid, "label": account.label}
 
 
-def test_rows_without_secrets_are_serialised(account):
+def test_columns_without_secrets_are_serialised(account):
     public = ProviderFactory(client_secret=None, token_endpoint_auth_method="none")
 
-    [row] = json.loads(serializers.serialize("json", [public]))
+    text = serializers.serialize("json", [public], fields=["slug", "client_secret"])
 
-    assert row["fields"]["client_secret"] is None
+    assert json.loads(text)[0]["fields"] == {"slug": public.slug, "client_secret": None}
+
+
+def test_a_provider_without_secrets_has_a_pin_all_the_same(account):
+    public = ProviderFactory(client_secret=None, token_endpoint_auth_method="none")
+
+    with pytest.raises(TypeError, match="pinned_addresses is sealed"):
+        serializers.serialize("json", [public])
 
 
 def test_dumpdata_refuses_and_writes_no_token(account, capsys, tmp_path):

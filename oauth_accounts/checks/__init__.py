@@ -12,6 +12,7 @@ from oauth_accounts.checks.hosts import (
     check_provider_hosts,
     check_settings_hosts,
 )
+from oauth_accounts.checks.pins import check_pins
 from oauth_accounts.checks.security import (
     FORBIDDEN_ENVIRONMENT,
     check_celery,
@@ -42,6 +43,7 @@ __all__ = [
     "check_numbers",
     "check_owner",
     "check_owner_table",
+    "check_pins",
     "check_private_hosts",
     "check_provider_hosts",
     "check_provider_margins",

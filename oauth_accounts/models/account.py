@@ -128,7 +128,7 @@ class ConnectedAccount(AccountColumns):
         if value is None or isinstance(value, Secret):
             return value
         context = (
-            self._place(name) if not provider_known else self.sealing_context(name)
+            self.place(name) if not provider_known else self.sealing_context(name)
         )
         try:
             return fields.reveal(value, context, provider_known=provider_known)
@@ -236,10 +236,8 @@ class ConnectedAccount(AccountColumns):
 
     def sealing_context(self, field_name: str) -> dict[str, str]:
         """Return the place that a sealed value of this row belongs to."""
-        return {**self._place(field_name), **self.provider.binding()}
-
-    def _place(self, field_name: str) -> dict[str, str]:
-        return {"c": f"{self._meta.label}.{field_name}", "id": str(self.pk)}
+        binding = {} if field_name == self.PIN else self.provider.binding()
+        return {**self.place(field_name), **binding}
 
     def compute_identity_key(self) -> str:
         """Return the hash that makes provider, subject and owner unique together."""
@@ -254,6 +252,7 @@ class ConnectedAccount(AccountColumns):
         """Fill in the columns that follow from others, before the row is inserted."""
         self.identity_key = self.compute_identity_key()
         self.key_id = self.key_id or keyring.current_key_id()
+        self.pin()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if args:
@@ -265,7 +264,9 @@ class ConnectedAccount(AccountColumns):
             # It may have another owner now.
             self.identity_key = self.compute_identity_key()
             kwargs["update_fields"] = self._fields_of_plain_save()
+        self.renew_pin(kwargs)
         super().save(**kwargs)
+        self.remember(kwargs.get("update_fields"))
 
     def _fields_of_plain_save(self) -> list[str]:
         left_out = {*ENGINE_FIELDS, "id", *self.get_deferred_fields()}

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from oauth_accounts import clock
 from oauth_accounts.conf import conf
 from oauth_accounts.fields import SealedTextField
+from oauth_accounts.models.pin import Pinned
 from oauth_accounts.models.provider import Provider
 
 # Written by conditional UPDATEs only. A plain save() leaves them out: an instance read
@@ -39,8 +40,12 @@ ENGINE_FIELDS = (
 )
 
 
-class AccountColumns(models.Model):
+class AccountColumns(Pinned):
     """Whose account it is, its tokens, and the state of their refresh."""
+
+    PIN = "pinned_api_base_url"
+    PINNED = ("api_base_url",)
+    CHANGED = "api_base_url_changed"
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")
@@ -87,6 +92,9 @@ class AccountColumns(models.Model):
         max_length=500,
         blank=True,
         help_text=_("For providers whose API lives at an address per tenant."),
+    )
+    pinned_api_base_url = SealedTextField(
+        _("pinned API base URL"), null=True, blank=True
     )
     requested_scopes = models.JSONField(_("requested scopes"), default=list)
     scopes = models.JSONField(

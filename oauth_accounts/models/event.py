@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts import clock, fields
+from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import SealedTextField
 from oauth_accounts.models.provider import Provider
 
@@ -40,6 +41,8 @@ class AccountEvent(models.Model):
         KEYS_ROTATED = "keys_rotated", _("Keys rotated")
         PROVIDER_PAUSED = "provider_paused", _("Provider paused")
         PROVIDER_RESUMED = "provider_resumed", _("Provider resumed")
+        PROVIDER_ALTERED = "provider_altered", _("Provider altered by SQL")
+        PROVIDER_REBOUND = "provider_rebound", _("Provider rebound")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(_("kind"), max_length=32, choices=Kind)
@@ -205,11 +208,21 @@ class PendingRevocation(models.Model):
         }
 
     def reveal(self, field_name: str) -> Secret | None:
-        """Decrypt a token; raises TokenUndecryptable, also when the provider moved."""
+        """
+        Decrypt a token.
+
+        Raises TokenUndecryptable, and ProviderMisconfigured ("provider_changed") when the
+        provider moved since.
+        """
         value = getattr(self, field_name)
         if value is None:
             return None
-        return fields.reveal(value, self.sealing_context(field_name))
+        try:
+            return fields.reveal(value, self.sealing_context(field_name))
+        except fields.WrongContext as error:
+            if not error.names <= {"iss", "te"}:
+                raise
+        raise ProviderMisconfigured("provider_changed")
 
     def finish(self, status: str, error: str = "") -> None:
         """Record the outcome and wipe the tokens."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -24,6 +25,15 @@ FALLBACK_MARGIN = 300
 
 
 class ProviderQuerySet(models.QuerySet["Provider"]):
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
+        providers = list(objs)
+        for provider in providers:
+            provider.pin()
+        created = super().bulk_create(providers, *args, **kwargs)
+        for provider in providers:
+            provider.remember()
+        return created
+
     def enabled(self) -> ProviderQuerySet:
         return self.filter(enabled=True)
 
@@ -41,7 +51,8 @@ class Provider(Breaker, Pace):
     An authorisation server, this project's registration there, and its state.
 
     Endpoint names are those of RFC 8414. Durations are in seconds. `save()` of a stored
-    row leaves the circuit breaker alone unless named in `update_fields`.
+    row leaves the circuit breaker alone unless named in `update_fields`, and vouches for
+    no address that was changed by SQL; see `pin()`.
     """
 
     objects: ClassVar[models.Manager[Provider]] = models.Manager.from_queryset(
@@ -76,7 +87,9 @@ class Provider(Breaker, Pace):
             raise TypeError("save() takes keyword arguments only.")
         if not self._is_inserted_by(kwargs) and kwargs.get("update_fields") is None:
             kwargs["update_fields"] = self._fields_of_plain_save()
+        self.renew_pin(kwargs)
         super().save(**kwargs)
+        self.remember(kwargs.get("update_fields"))
         self.__dict__["_stored_slug"] = self.slug
 
     def _is_inserted_by(self, options: dict[str, Any]) -> bool:
@@ -134,20 +147,13 @@ class Provider(Breaker, Pace):
 
     def sealing_context(self, field_name: str) -> dict[str, str]:
         """Return the place that a sealed value of this row belongs to."""
-        return {
-            "c": f"{self._meta.label}.{field_name}",
-            "id": str(self.pk),
-            **self.binding(),
-        }
+        # What ties the others to the addresses is among what is pinned.
+        binding = {} if field_name == self.PIN else self.binding()
+        return {**self.place(field_name), **binding}
 
     def binding(self) -> dict[str, str]:
         """Return what ties secrets to this provider: issuer and token endpoint origin."""
-        try:
-            parts = urlsplit(self.token_endpoint)
-            origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
-        except ValueError:
-            origin = self.token_endpoint
-        return {"iss": self.issuer, "te": origin}
+        return binding_of(self.issuer, self.token_endpoint)
 
     def reveal(self, field_name: str) -> Secret | None:
         """
@@ -171,8 +177,10 @@ class Provider(Breaker, Pace):
         """
         Return a client that speaks to this provider.
 
-        Raises ProviderMisconfigured when its secret was entered for other endpoints.
+        Raises ProviderMisconfigured ("provider_changed") when an address was changed by
+        SQL, or its secret was entered for other ones; TokenUndecryptable.
         """
+        self.require_pinned()
         return OAuth2Client(
             ClientConfig(
                 client_id=self.client_id,
@@ -190,6 +198,12 @@ class Provider(Breaker, Pace):
             )
         )
 
+    def take_over(self, fresh: Provider) -> None:
+        """Bring this instance to what another one of its row was read as."""
+        for column in self._meta.concrete_fields:
+            setattr(self, column.attname, getattr(fresh, column.attname))
+        self.remember()
+
     def margin(self) -> int:
         """Return the seconds before expiry at which its tokens are refreshed."""
         if self.refresh_margin is not None:
@@ -199,6 +213,20 @@ class Provider(Breaker, Pace):
         except (TypeError, ValueError, OverflowError):
             # Asked after a token was rotated: nothing may stop it from being stored.
             return FALLBACK_MARGIN
+
+
+def binding_of(issuer: str, token_endpoint: str) -> dict[str, str]:
+    """Return what ties secrets to a provider with these addresses."""
+    return {"iss": issuer, "te": origin_of(token_endpoint)}
+
+
+def origin_of(address: str) -> str:
+    """Return scheme, host and port of an address, "" for none."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def missing_configuration(provider: Provider) -> list[str]:

@@ -10,6 +10,7 @@ from django.db import models, router
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts.fields import SealedTextField
+from oauth_accounts.models.pin import Pinned
 from oauth_accounts.validators import (
     validate_endpoint,
     validate_parameters,
@@ -32,6 +33,10 @@ ENDPOINT_FIELDS = (
     "pushed_authorization_request_endpoint",
     "api_base_url",
 )
+
+# What no SQL may change unnoticed: where things are sent, and as which client. The slug is
+# the end of the redirect URI.
+PINNED_FIELDS = ("slug", "client_id", *ENDPOINT_FIELDS)
 
 # Written by conditional UPDATEs only. A plain save() leaves them out.
 STATE_FIELDS = (
@@ -69,8 +74,12 @@ def _duration(
     )
 
 
-class ProviderColumns(models.Model):
+class ProviderColumns(Pinned):
     """What is entered about a provider, and its state. Durations are in seconds."""
+
+    PIN = "pinned_addresses"
+    PINNED = PINNED_FIELDS
+    CHANGED = "provider_changed"
 
     class Source(models.TextChoices):
         ADMIN = "admin", _("Admin")
@@ -148,6 +157,7 @@ class ProviderColumns(models.Model):
         _("pushed authorization request endpoint")
     )
     api_base_url = _endpoint(_("API base URL"))
+    pinned_addresses = SealedTextField(_("pinned addresses"), null=True, blank=True)
 
     uid_path = models.CharField(
         _("subject path"),

@@ -26,7 +26,10 @@ class ConnectedAccountQuerySet(models.QuerySet["ConnectedAccount"]):
         accounts = list(objs)
         for account in accounts:
             account.complete()
-        return super().bulk_create(accounts, *args, **kwargs)
+        created = super().bulk_create(accounts, *args, **kwargs)
+        for account in accounts:
+            account.remember()
+        return created
 
     def for_owner(self, owner: Any) -> ConnectedAccountQuerySet:
         """Return the accounts of one owner; None means the application itself."""

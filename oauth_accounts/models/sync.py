@@ -10,17 +10,18 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import models, transaction
 
 from oauth_accounts.conf import conf
-from oauth_accounts.exceptions import TokenError
+from oauth_accounts.exceptions import TokenError, TokenUndecryptable
 from oauth_accounts.fields import Sealed, SealedTextField, Secret
 from oauth_accounts.frames import without_frames
 from oauth_accounts.models.provider import Provider
-from oauth_accounts.models.provider_columns import STATE_FIELDS
+from oauth_accounts.models.provider_columns import PINNED_FIELDS, STATE_FIELDS
 
 # What the engine and the sync itself write; everything else may stand in settings.
 NOT_CONFIGURABLE = {
     "id",
     "slug",
     "source",
+    "pinned_addresses",
     *STATE_FIELDS,
     "created_at",
     "updated_at",
@@ -116,6 +117,8 @@ def _plan(
     created = provider is None
     provider = provider or Provider(slug=slug)
     differing = _apply(provider, slug, values)
+    if not created:
+        differing += _vouch(provider, differing)
     try:
         provider.full_clean(validate_unique=False)
     except ValidationError as error:
@@ -130,6 +133,21 @@ def _plan(
         return provider, Change(slug=slug, action="created", fields=differing)
     action: Literal["updated", "unchanged"] = "updated" if differing else "unchanged"
     return provider, Change(slug=slug, action=action, fields=differing)
+
+
+def _vouch(provider: Provider, differing: tuple[str, ...]) -> tuple[str, ...]:
+    """Pin what settings say, whatever was there before; return what else that changes."""
+    if not set(PINNED_FIELDS).isdisjoint(differing):
+        provider.pin()
+        return ()
+    try:
+        altered = provider.altered_columns()
+    except TokenUndecryptable:
+        # Its key is gone: written anew, as secrets are.
+        altered = ["pinned_addresses"]
+    if altered:
+        provider.pin()
+    return ("pinned_addresses",) if altered else ()
 
 
 def _apply(provider: Provider, slug: str, values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -94,6 +94,9 @@ def _resealed(account: ConnectedAccount, columns: dict[str, Any]) -> dict[str, A
     if account.key_id == key_id:
         # Named all the same: a rotation of keys may have written another one meanwhile.
         return {"key_id": key_id}
+    if account.pinned_api_base_url is not None:
+        # Sealed too, and none of a refresh's business: rotate-keys brings both along.
+        return {}
     try:
         kept = {
             name: account.reveal(name) for name in SEALED_FIELDS if name not in columns

@@ -14,7 +14,7 @@ from django.core.management.base import (
     DjangoHelpFormatter,
 )
 
-from oauth_accounts.management import keys, providers, refresh, status
+from oauth_accounts.management import keys, providers, rebind, refresh, status
 from oauth_accounts.management.arguments import django_options
 
 
@@ -43,6 +43,11 @@ ACTIONS = {
         help="Add a provider; its client secret is asked for, or read from stdin.",
         run=providers.add_provider,
         add_arguments=providers.add_arguments,
+    ),
+    "rebind": Action(
+        help="Follow a provider that moved to other addresses, with its tokens.",
+        run=rebind.run,
+        add_arguments=rebind.add_arguments,
     ),
     "sync-providers": Action(
         help="Write OAUTH_ACCOUNTS_PROVIDERS to the database.",

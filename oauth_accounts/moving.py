@@ -1,0 +1,146 @@
+"""
+Who may send a provider's tokens elsewhere, and what that does to the accounts.
+
+Whoever changes an address has to know the stored secret (CVE-2026-19541), which must not
+be younger than the tokens. Accounts stop where the provider moves to a host it was not at.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max, Q, QuerySet
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.debug import sensitive_variables
+
+from oauth_accounts import fields
+from oauth_accounts.exceptions import TokenError, TokenUndecryptable
+from oauth_accounts.fields import Secret
+from oauth_accounts.models import (
+    AccountEvent,
+    ConnectedAccount,
+    PendingRevocation,
+    Provider,
+)
+from oauth_accounts.models.provider import binding_of, origin_of
+from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
+
+BATCH_SIZE = 500
+
+
+def holds_tokens(provider: Provider) -> bool:
+    """Say whether there are tokens that calls to the provider's addresses would carry."""
+    if provider._state.adding:
+        return False
+    return provider.accounts.exists() or _unfinished(provider).exists()
+
+
+def holds_older_tokens(provider: Provider) -> bool:
+    """
+    Say whether there are tokens from before the client secret was last changed.
+
+    Otherwise somebody could replace the secret with one of their own and thereby know it.
+    """
+    events = provider.events
+    changes = events.filter(
+        kind=AccountEvent.Kind.SECRET_CHANGED, reason="client_secret"
+    )
+    changed = changes.aggregate(at=Max("created_at"))["at"]
+    if changed is None:
+        return False
+    accounts = provider.accounts.filter(
+        Q(access_token__isnull=False) | Q(refresh_token__isnull=False)
+    ).exclude(issued_at__gt=changed)
+    connected_since = events.filter(
+        kind=AccountEvent.Kind.CONNECTED,
+        created_at__gt=changed,
+        account_key__isnull=False,
+    )
+    revocations = _unfinished(provider).exclude(
+        account_key__in=connected_since.values("account_key")
+    )
+    return accounts.exists() or revocations.exists()
+
+
+def _unfinished(provider: Provider) -> QuerySet[PendingRevocation]:
+    return provider.pending_revocations.filter(status=PendingRevocation.Status.PENDING)
+
+
+@sensitive_variables("entered", "stored")
+def is_stored(provider: Provider, name: str, entered: str) -> bool | None:
+    """
+    Say whether this is the secret that is stored; None when that cannot be read.
+
+    provider: with its old addresses still. name: of the column. What was sealed for the
+    addresses that are pinned counts too: the row may have been altered by SQL since.
+    """
+    stored = _stored_secret(provider, name)
+    if stored is None:
+        return None
+    return constant_time_compare(entered, stored.get_value())
+
+
+def _stored_secret(provider: Provider, name: str) -> Secret | None:
+    try:
+        return provider.reveal(name)
+    except TokenError:
+        pass
+    try:
+        pinned = provider.pinned_values() or {}
+        binding = binding_of(pinned.get("issuer", ""), pinned.get("token_endpoint", ""))
+        place = {**provider.sealing_context(name), **binding}
+        return fields.reveal(getattr(provider, name), place)
+    except TokenUndecryptable:
+        return None
+
+
+def is_elsewhere(before: dict[str, str], provider: Provider) -> bool:
+    """
+    Say whether an address is at a host where the provider was not, or the issuer another.
+
+    before: the values of ENDPOINT_FIELDS. Nobody is asked again because a path changed, or
+    an endpoint was added beside the others.
+    """
+    if before["issuer"] != provider.issuer:
+        return True
+    known = {origin_of(address) for address in before.values()}
+    now = {origin_of(getattr(provider, name)) for name in ENDPOINT_FIELDS}
+    return not now <= known | {""}
+
+
+def pause_accounts(provider: Provider, actor: Any = None) -> int:
+    """
+    Stop the active accounts of a provider that has moved; return how many there were.
+
+    actor: user for the audit. They come back by connecting again, or by `rebind`.
+    """
+    active = provider.accounts.filter(status=ConnectedAccount.Status.ACTIVE)
+    stopped = 0
+    with transaction.atomic(using=provider.write_alias):
+        locked = active.select_for_update().order_by("pk")
+        keys = list(locked.values_list("pk", flat=True))
+        for start in range(0, len(keys), BATCH_SIZE):
+            stopped += _pause(provider, keys[start : start + BATCH_SIZE], actor)
+    return stopped
+
+
+def _pause(provider: Provider, keys: list[Any], actor: Any) -> int:
+    # The leases stay: a refresh that is under way may still store what it gets.
+    number = provider.accounts.filter(pk__in=keys).update(
+        status=ConnectedAccount.Status.DISABLED,
+        status_reason="provider_changed",
+        refresh_due_at=None,
+    )
+    AccountEvent.objects.using(provider.write_alias).bulk_create(
+        AccountEvent(
+            kind=AccountEvent.Kind.DISABLED,
+            reason="provider_changed",
+            provider=provider,
+            account_id=key,
+            account_key=key,
+            actor=actor,
+        )
+        for key in keys
+    )
+    return number
