@@ -12,7 +12,12 @@ from django.core.management import CommandError, call_command
 from oauth_accounts import clock, keyring, rotate, sealed_rows
 from oauth_accounts.fields import Secret
 from oauth_accounts.management.stopping import STOPPED_EXIT_CODE
-from oauth_accounts.models import AuthorizationAttempt, ConnectedAccount, UnreadAnswer
+from oauth_accounts.models import (
+    AuthorizationAttempt,
+    ConnectedAccount,
+    Provider,
+    UnreadAnswer,
+)
 from oauth_accounts.testing.factories import ConnectedAccountFactory
 from tests.command import Child, Terminal, run, wait_until
 

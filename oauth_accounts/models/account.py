@@ -127,9 +127,7 @@ class ConnectedAccount(AccountColumns):
         value = getattr(self, name)
         if value is None or isinstance(value, Secret):
             return value
-        context = (
-            self.place(name) if not provider_known else self.sealing_context(name)
-        )
+        context = self.place(name) if not provider_known else self.sealing_context(name)
         try:
             return fields.reveal(value, context, provider_known=provider_known)
         except fields.WrongContext as error:
@@ -252,7 +250,6 @@ class ConnectedAccount(AccountColumns):
         """Fill in the columns that follow from others, before the row is inserted."""
         self.identity_key = self.compute_identity_key()
         self.key_id = self.key_id or keyring.current_key_id()
-        self.pin()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if args:

@@ -10,7 +10,7 @@ from django.db import models
 
 from oauth_accounts import fields
 from oauth_accounts.exceptions import ProviderMisconfigured, TokenUndecryptable
-from oauth_accounts.fields import WrongContext
+from oauth_accounts.fields import Secret, WrongContext
 
 
 class Pinned(models.Model):
@@ -113,9 +113,14 @@ class Pinned(models.Model):
         """
         written = options.get("update_fields")
         if self._state.adding:
-            self.pin()
+            self._pin_new()
         elif self._renew(written) and written is not None:
             options["update_fields"] = {*written, self.PIN}
+
+    def _pin_new(self) -> None:
+        # What is sealed is of the row that this one is a copy of.
+        if not isinstance(getattr(self, self.PIN), str | Secret):
+            self.pin()
 
     def _renew(self, written: Collection[str] | None) -> bool:
         """Renew the pin if need be; say whether there is another to be written."""

@@ -26,6 +26,7 @@ class ConnectedAccountQuerySet(models.QuerySet["ConnectedAccount"]):
         accounts = list(objs)
         for account in accounts:
             account.complete()
+            account.pin()
         created = super().bulk_create(accounts, *args, **kwargs)
         for account in accounts:
             account.remember()
