@@ -83,6 +83,10 @@ def tls_context() -> ssl.SSLContext:
     """
     context = ssl.create_default_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    # Whatever the configuration of OpenSSL says.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # SSLKEYLOGFILE would let whoever reads that file read the tokens.
+    context.keylog_filename = None  # type: ignore[assignment]
     context.sslsocket_class = BoundedTLSSocket
     return context
 

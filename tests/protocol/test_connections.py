@@ -2,32 +2,26 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-import trustme
 
 from oauth_accounts.exceptions import (
     ProviderMisconfigured,
 )
 from oauth_accounts.protocol import connections as connections_module
 from oauth_accounts.protocol import transport
-from oauth_accounts.protocol.transport import BoundedSession, GuardedSession, call
+from oauth_accounts.protocol.transport import BoundedSession, call
 from tests.protocol.calls import (
-    OK,
     ask,
     failure,
 )
 from tests.protocol.servers import (
-    ScriptedServer,
     answer,
     close,
-    drip,
-    silence,
 )
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -158,66 +152,3 @@ class TestPeers:
         refused = failure("http://idp.example/")
         assert isinstance(refused, ProviderMisconfigured)
         assert refused.code == "url_refused"
-
-
-@pytest.fixture
-def authority(tmp_path, monkeypatch):
-    """A certificate authority that this process trusts."""
-    made = trustme.CA()
-    bundle = tmp_path / "ca.pem"
-    made.cert_pem.write_to_path(bundle)
-    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    transport._adapters.clear()
-    yield made
-    transport.guarded_adapter(bounded=True).close()
-    transport._adapters.clear()
-
-
-def tls_server(certificate: trustme.LeafCert) -> ScriptedServer:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return ScriptedServer(OK, host="localhost", context=context)
-
-
-class TestTLS:
-    def test_a_trusted_certificate_passes(self, authority):
-        with tls_server(authority.issue_cert("localhost")) as server:
-            assert ask(server.url).body == b'{"a": 1}'
-            assert ask(server.url).body == b'{"a": 1}'
-            assert server.connections == 1
-
-    def test_the_deadline_holds_under_tls(self, authority, short):
-        with tls_server(authority.issue_cert("localhost")) as server:
-            server.script = drip(HEAD, b"X: y\r\n")
-            begin = time.monotonic()
-            assert failure(server.url).code == "outcome_unknown"
-            assert time.monotonic() - begin < short + 1
-
-    @pytest.mark.parametrize(
-        "variable", ["OAUTHLIB_INSECURE_TRANSPORT", "PYTHONHTTPSVERIFY"]
-    )
-    def test_a3_4_unknown_authorities_are_refused(
-        self, authority, monkeypatch, variable
-    ):
-        monkeypatch.setenv(variable, "1" if "OAUTH" in variable else "0")
-        with tls_server(trustme.CA().issue_cert("localhost")) as server:
-            assert failure(server.url).code == "unreachable"
-            assert server.requests == []
-
-    def test_a3_4_certificates_of_other_hosts_are_refused(self, authority):
-        with tls_server(authority.issue_cert("idp.example")) as server:
-            assert failure(server.url).code == "unreachable"
-            assert server.requests == []
-
-    def test_a3_4_there_is_no_switch(self, authority):
-        session = GuardedSession()
-        session.verify = False
-        with tls_server(trustme.CA().issue_cert("localhost")) as server:
-            with pytest.raises(requests.ConnectionError):
-                session.get(server.url, verify=False)
-            assert server.requests == []
-
-    def test_a_handshake_that_hangs_is_unreachable(self, server, short):
-        server.script = silence
-        url = server.url.replace("http:", "https:")
-        assert failure(url).code == "unreachable"
