@@ -25,7 +25,7 @@ from benchmarks.bench import Bench
 from benchmarks.children import Stub, enter
 from example_project import processes
 
-LINES = ("throughput", "flows", "fresh", "growth", "herd", "imports")
+LINES = ("throughput", "flows", "fresh", "growth", "herd", "rotate", "imports")
 
 
 def main() -> int:

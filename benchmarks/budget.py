@@ -27,6 +27,7 @@ MAX_IDLE_CLAIM_MS = 2
 MAX_SWEEP_MB = 50
 MAX_GROWTH_MB = 5
 HERD_EXTRA_MS = 50
+ROTATE_SHARE = 0.5
 MAX_ADMIN_QUERIES, MAX_ADMIN_MS = 10, 100
 MAX_IMPORT_MS = 150
 
@@ -146,6 +147,12 @@ def _herd(processes: int) -> Callable[[Figures], Verdict]:
     return judge
 
 
+def _rotate(figures: Figures) -> Verdict:
+    rate, ratio = figures["rotate/rows"], figures["rotate/ratio"]
+    found = f"{rate:,.0f}/s, {ratio:.2f} x bare Fernet"
+    return Verdict(found=found, held=ratio >= ROTATE_SHARE)
+
+
 def _admin(figures: Figures) -> Verdict:
     queries, time = figures["admin list/queries"], figures["admin list/time"]
     rows = figures["admin list/accounts"]
@@ -225,7 +232,7 @@ BUDGET = (
     Line(
         work="rotate-keys",
         promise="half the rows a second of bare Fernet on one core",
-        judge=_not_built,
+        judge=_rotate,
     ),
     Line(
         work="the admin's list of accounts",

@@ -35,5 +35,6 @@ class OAuthAccountsConfig(AppConfig):
         checks.register(own.check_owner_table, checks.Tags.database)
         checks.register(own.check_time_zone, checks.Tags.database)
         checks.register(own.check_provider_margins, checks.Tags.database)
+        checks.register(own.check_canary, checks.Tags.database)
         checks.register(own.check_provider_hosts, checks.Tags.database)
         checks.register(own.check_pins, checks.Tags.database)

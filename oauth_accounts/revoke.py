@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +24,20 @@ MAX_ATTEMPTS = 20
 
 
 def revoke(
-    account: ConnectedAccount, *, reason: str, actor: Any = None, wait: bool = False
+    account: ConnectedAccount,
+    *,
+    reason: str,
+    actor: Any = None,
+    wait: bool = False,
+    due_at: datetime | None = None,
 ) -> None:
     """
     Mark the account as revoked and put its tokens in the outbox, in one transaction.
 
     reason: "by_owner", "by_admin" or "at_provider" (then nothing is left to revoke).
     actor: user for the audit. wait: deliver before returning, unless the caller is inside
-        a transaction, which could still be rolled back.
+        a transaction, which could still be rolled back. due_at: when the provider is to
+        be told; None for now.
     """
     with transaction.atomic(using=account.write_alias):
         if not (tokens := _stop(account, reason)):
@@ -39,7 +45,7 @@ def revoke(
         account.record_event("revoked", reason, actor)
         pending = None
         if reason != "at_provider" and any(tokens.values()):
-            pending = keep(account, tokens, reason, held=wait)
+            pending = keep(account, tokens, reason, held=wait, due_at=due_at)
         reactions.announce(account, signals.account_revoked, reason=reason)
         if wait and pending is not None:
             transaction.on_commit(partial(deliver, pending), using=account.write_alias)
@@ -76,12 +82,17 @@ def _stop(account: ConnectedAccount, reason: str) -> dict[str, Any]:
 
 
 def keep(
-    account: ConnectedAccount, tokens: dict[str, Any], reason: str, *, held: bool
+    account: ConnectedAccount,
+    tokens: dict[str, Any],
+    reason: str,
+    *,
+    held: bool,
+    due_at: datetime | None = None,
 ) -> PendingRevocation:
     """
     Put tokens of an account in the outbox as they are, without opening them.
 
-    held: lease the row to the caller, who is going to deliver it.
+    held: lease the row to the caller, who is going to deliver it. due_at: None for now.
     """
     until = clock.utcnow() + timedelta(seconds=LEASE_SECONDS) if held else None
     pending: PendingRevocation = account.pending_revocations.create(
@@ -90,6 +101,7 @@ def keep(
         reason=reason,
         lease=uuid.uuid4() if held else None,
         lease_until=until,
+        due_at=due_at or clock.utcnow(),
         **tokens,
     )
     return pending
@@ -103,21 +115,32 @@ def deliver(pending: PendingRevocation) -> None:
     """
     pending.attempts += 1
     pending.save(update_fields=["attempts"])
+    conclude(pending, ask(pending))
+
+
+def ask(pending: PendingRevocation) -> str | TokenError:
+    """
+    Call the provider; return the outcome, or why there is none yet.
+
+    Works on the instance as it is loaded with its provider, without the database.
+    """
     try:
-        outcome = _revoke_tokens(pending)
+        return _revoke_tokens(pending)
     except TokenError as error:
-        failure = error
-    else:
+        return error.with_traceback(None)
+
+
+def conclude(pending: PendingRevocation, outcome: str | TokenError) -> None:
+    """Record what came of a call; its try is counted already."""
+    if not isinstance(outcome, TokenError):
         finish(pending, outcome)
-        return
-    if failure.code == "provider_changed":
+    elif outcome.code == "provider_changed":
         _wait_for_rebind(pending)
-        return
-    if pending.attempts >= MAX_ATTEMPTS:
-        finish(pending, pending.Status.FAILED, failure.code)
-        return
-    seconds = max(backoff(pending.attempts), failure.retry_after or 0)
-    pending.postpone(clock.utcnow() + timedelta(seconds=seconds), failure.code)
+    elif pending.attempts >= MAX_ATTEMPTS:
+        finish(pending, pending.Status.FAILED, outcome.code)
+    else:
+        seconds = max(backoff(pending.attempts), outcome.retry_after or 0)
+        pending.postpone(clock.utcnow() + timedelta(seconds=seconds), outcome.code)
 
 
 def _wait_for_rebind(pending: PendingRevocation) -> None:
@@ -144,7 +167,8 @@ def _revoke_tokens(pending: PendingRevocation) -> str:
 
 def finish(pending: PendingRevocation, status: str, error: str = "") -> None:
     """Close the row, wipe its tokens and record the outcome in the account's history."""
-    with transaction.atomic(using=pending._state.db):
+    # Of the outbox's transaction for many rows, or one of its own.
+    with transaction.atomic(using=pending._state.db, savepoint=False):
         pending.finish(status, error)
         confirmed = status == pending.Status.CONFIRMED
         pending.provider.events.create(

@@ -26,7 +26,7 @@ from oauth_accounts.keyring import Keyring
 from oauth_accounts.models import AccountEvent
 from oauth_accounts.sealed_rows import Change, Row, SealedTable
 
-BATCH_SIZE = 500
+BATCH_SIZE = 1000
 # Rows that others wrote or locked meanwhile are looked at again, so often and after a while.
 PASSES = 5
 PAUSE_SECONDS = 0.5

@@ -7,8 +7,23 @@ A process that can reach them has imported Celery already, where the project mak
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
+
+_silent: ContextVar[bool] = ContextVar("oauth_accounts_silent", default=False)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Send nothing meanwhile: one message for each of many accounts helps nobody."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
 
 
 def tell(name: str) -> bool:
@@ -17,7 +32,7 @@ def tell(name: str) -> bool:
 
     name: of the function in `tasks`.
     """
-    if "celery" not in sys.modules:
+    if _silent.get() or "celery" not in sys.modules:
         return False
     tasks = import_module("oauth_accounts.tasks")
     return bool(tasks.enqueue(getattr(tasks, name)))

@@ -1,5 +1,6 @@
 """System checks. Ids are stable; a retired one is never used again."""
 
+from oauth_accounts.checks.canary import check_canary
 from oauth_accounts.checks.configuration import (
     check_base_url,
     check_numbers,
@@ -35,6 +36,7 @@ __all__ = [
     "check_allowed_hosts",
     "check_base_url",
     "check_beat_schedule",
+    "check_canary",
     "check_celery",
     "check_environment",
     "check_hkdf",

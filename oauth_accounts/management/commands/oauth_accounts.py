@@ -14,7 +14,14 @@ from django.core.management.base import (
     DjangoHelpFormatter,
 )
 
-from oauth_accounts.management import keys, providers, rebind, refresh, status
+from oauth_accounts.management import (
+    keys,
+    providers,
+    rebind,
+    refresh,
+    revoke,
+    status,
+)
 from oauth_accounts.management.arguments import django_options
 
 
@@ -38,6 +45,11 @@ ACTIONS = {
         help="Re-encrypt what is stored with the newest key.",
         run=keys.run,
         add_arguments=keys.add_arguments,
+    ),
+    "revoke": Action(
+        help="Take back the grants of a provider's accounts, or of an owner's.",
+        run=revoke.run,
+        add_arguments=revoke.add_arguments,
     ),
     "add-provider": Action(
         help="Add a provider; its client secret is asked for, or read from stdin.",
