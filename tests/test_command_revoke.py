@@ -10,7 +10,7 @@ from django.core.management import CommandError
 
 from oauth_accounts import clock, recall
 from oauth_accounts.management import revoke
-from oauth_accounts.models import ConnectedAccount, PendingRevocation
+from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
 from oauth_accounts.testing.wire import Answer
 from tests.command import Terminal, run
@@ -72,6 +72,15 @@ class TestRevoke:
         said = run("revoke", f"--account={account.pk}", *QUICK)
 
         assert "0 pending, 0 confirmed, 1 unsupported." in said
+
+    def test_a_provider_that_moved_is_not_waited_for(self, account, server):
+        """Nothing is sent until somebody says that it is the same one."""
+        Provider.objects.update(token_endpoint="https://elsewhere.example/token")
+
+        said = run("revoke", "--provider=fake", *QUICK)
+
+        assert "1 pending, 0 confirmed" in said
+        assert not server.revoked
 
     def test_a_revocation_that_is_overtaken_by_its_owner(self, account, monkeypatch):
         """Connecting again closes it: revoking could end the new grant too."""
