@@ -266,7 +266,9 @@ class ConnectedAccount(AccountColumns):
         self.remember(kwargs.get("update_fields"))
 
     def _fields_of_plain_save(self) -> list[str]:
-        left_out = {*ENGINE_FIELDS, "id", *self.get_deferred_fields()}
+        # renew_pin() adds the pin where it changes: one that was read before a rotation of
+        # keys would come back, under a key that the row does not name any more.
+        left_out = {*ENGINE_FIELDS, self.PIN, "id", *self.get_deferred_fields()}
         return [
             field.name
             for field in self._meta.concrete_fields

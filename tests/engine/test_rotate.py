@@ -296,6 +296,25 @@ class TestMeanwhile:
         pending = PendingRevocation.objects.get()
         assert keyring.key_id_of(stored(pending)) == keyring.current_key_id()
 
+    def test_c5_a_row_that_was_read_before_is_saved_after(self, account, settings):
+        """It brings nothing back that only the old key opens."""
+        account.api_base_url = "https://api.example/"
+        account.save()
+        stale = again(account)
+        stale.label = "new label"
+        settings.FERNET_KEYS = [NEXT, *settings.FERNET_KEYS]
+
+        rotate.run()
+        stale.save()
+
+        settings.FERNET_KEYS = [NEXT]
+        row = again(account)
+        assert row.label == "new label"
+        assert row.altered_columns() == []
+        row.api_base_url = "https://api.example/v2/"
+        row.save()
+        assert again(account).altered_columns() == []
+
     def test_a_secret_that_is_entered_anew_stays(self, provider, next_key, monkeypatch):
         seal = rotate._seal
 
