@@ -14,8 +14,7 @@ from oauth_accounts.exceptions import ProviderUnavailable
 from oauth_accounts.lease import Claim
 from oauth_accounts.models import ConnectedAccount
 from oauth_accounts.protocol.client import OAuth2Client
-from oauth_accounts.protocol.tokens import TokenSet
-from oauth_accounts.renew import Reply, ask, is_for_another
+from oauth_accounts.renew import Reply, ask
 
 logger = logging.getLogger("oauth_accounts")
 
@@ -108,7 +107,7 @@ def _make(call: Call) -> Outcome:
     values = None
     try:
         reply = ask(call.account, call.claim, call.client)
-        values = _values(call.account, reply.tokens)
+        values = _values(call.account, reply)
     except Exception as error:  # noqa: BLE001
         logger.error(  # noqa: TRY400  # a message may hold what the provider sent
             "The call for account %s ended with %s.",
@@ -118,10 +117,9 @@ def _make(call: Call) -> Outcome:
     return Outcome(call=call, reply=reply, values=values)
 
 
-def _values(
-    account: ConnectedAccount, tokens: TokenSet | None
-) -> dict[str, Any] | None:
+def _values(account: ConnectedAccount, reply: Reply) -> dict[str, Any] | None:
     """Seal a usable answer here already: the writer has enough to do."""
-    if tokens is None or not tokens.usable or is_for_another(account, tokens):
+    tokens = reply.tokens
+    if tokens is None or not tokens.usable or reply.for_another:
         return None
     return account.token_values(tokens)

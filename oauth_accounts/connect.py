@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 from django.db import DatabaseError, router
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 
 from oauth_accounts import (
     callback,
@@ -28,12 +27,11 @@ from oauth_accounts.exceptions import (
     AuthorizationError,
     OAuthAccountsError,
     ProviderMisconfigured,
-    ProviderUnavailable,
     ReauthRequired,
     RefreshInTransaction,
 )
 from oauth_accounts.fields import Secret
-from oauth_accounts.identity import Identity, read_identity
+from oauth_accounts.identity import ask_whose
 from oauth_accounts.models import (
     AuthorizationAttempt,
     ConnectedAccount,
@@ -42,6 +40,7 @@ from oauth_accounts.models import (
 from oauth_accounts.models.provider import missing_configuration
 from oauth_accounts.protocol.client import OAuth2Client, new_code_verifier
 from oauth_accounts.protocol.tokens import TokenSet
+from oauth_accounts.registration import redirect_uri
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -109,10 +108,13 @@ def start(
         raise ProviderMisconfigured("provider_incomplete")
     browser_value = browser or Secret(secrets.token_urlsafe(32))
     state, verifier = Secret(secrets.token_urlsafe(32)), new_code_verifier()
+    # OpenID Connect Core section 3.1.2.1: ties the ID token to this attempt.
+    nonce = Secret(secrets.token_urlsafe(32)) if provider.uses_openid() else None
     attempt = AuthorizationAttempt(
         state_hash=callback.hash_value(state.get_value()),
         browser_hash=callback.hash_browser(browser_value),
         code_verifier=verifier,
+        nonce=nonce,
         user=cast("User", request.user),  # the view has sent others to the log-in page
         owner_id=account.owner_id if account else _owner_id(request),
         provider=provider,
@@ -132,6 +134,7 @@ def start(
             state=state,
             code_verifier=verifier,
             scopes=attempt.scopes,
+            nonce=nonce,
         ),
         browser=browser_value,
     )
@@ -174,21 +177,6 @@ def _open_attempts(browser_hash: str) -> QuerySet[AuthorizationAttempt]:
 def _owner_id(request: HttpRequest) -> Any:
     owner = conf.OAUTH_ACCOUNTS_GET_OWNER(request)
     return None if owner is None else owner.pk
-
-
-def redirect_uri(request: HttpRequest | None, provider: Provider) -> str:
-    """
-    Return the redirect URI of a provider, to be registered there.
-
-    It comes from OAUTH_ACCOUNTS_BASE_URL, never from the Host header, except while DEBUG
-    is on and the setting is missing. Raises ProviderMisconfigured when it is missing.
-    """
-    path = reverse("oauth_accounts:callback", args=[provider.slug])
-    if base := conf.OAUTH_ACCOUNTS_BASE_URL:
-        return base + path
-    if conf.DEBUG and request is not None:
-        return request.build_absolute_uri(path)
-    raise ProviderMisconfigured("base_url_missing")
 
 
 def finish(request: HttpRequest, slug: str, browser: Secret | None) -> Finished:
@@ -254,14 +242,11 @@ def _identify(
     attempt: AuthorizationAttempt, client: OAuth2Client, tokens: TokenSet
 ) -> tuple[ConnectedAccount, bool]:
     """Ask whose tokens these are and store them; tokens that are not stored are revoked."""
-    provider = attempt.provider
     alias = router.db_for_write(ConnectedAccount)
     identity = None
     try:
-        identity = _ask_whose(provider, client, tokens)
-        return durable.run(
-            alias, partial(grant.store, alias, attempt, tokens, identity)
-        )
+        identity, kept = ask_whose(attempt, client, tokens)
+        return durable.run(alias, partial(grant.store, alias, attempt, kept, identity))
     except RefreshInTransaction:
         failure: OAuthAccountsError = AuthorizationError("in_transaction")
     except DatabaseError:
@@ -270,13 +255,3 @@ def _identify(
         failure = error
     grant.discard(attempt, tokens, identity, failure)
     raise failure
-
-
-def _ask_whose(provider: Provider, client: OAuth2Client, tokens: TokenSet) -> Identity:
-    if tokens.access_token is None:
-        raise ProviderUnavailable("bad_answer")
-    return read_identity(
-        client.userinfo(tokens.access_token),
-        uid_path=provider.uid_path,
-        label_path=provider.label_path,
-    )

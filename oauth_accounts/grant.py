@@ -195,6 +195,7 @@ def _replacement(
         "requested_scopes": attempt.scopes,
         "scopes": None,
         "refresh_token_expires_at": None,
+        "id_token": None,
     }
     if account.status != ConnectedAccount.Status.ACTIVE:
         # Should the answer bring no refresh token, the dead one must not be kept.

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from oauth_accounts.exceptions import AuthorizationError
+from oauth_accounts.exceptions import (
+    AuthorizationError,
+    ProviderMisconfigured,
+    ProviderUnavailable,
+)
+from oauth_accounts.protocol.id_token import Expected, verify_id_token
+from oauth_accounts.protocol.tokens import TokenSet
+
+if TYPE_CHECKING:
+    from oauth_accounts.fields import Secret
+    from oauth_accounts.models import AuthorizationAttempt
+    from oauth_accounts.protocol.client import OAuth2Client
 
 MAX_LENGTH = 255
 PROFILE_FIELDS = ("name", "email", "preferred_username", "login", "username")
@@ -24,6 +35,54 @@ class Identity:
 
     profile: dict[str, str]
     """For display only."""
+
+
+def ask_whose(
+    attempt: AuthorizationAttempt, client: OAuth2Client, tokens: TokenSet
+) -> tuple[Identity, TokenSet]:
+    """
+    Find out whose tokens these are; return that, and what of them may be stored.
+
+    The access token is not used before the ID token that vouches for it was checked. An ID
+    token that was not asked for is not looked at.
+
+    Raises AuthorizationError or TokenError.
+    """
+    access_token = tokens.access_token
+    if access_token is None:
+        raise ProviderUnavailable("bad_answer")
+    subject = None
+    if attempt.nonce is not None:
+        subject = _vouched_for(attempt, tokens, access_token)
+        tokens = replace(tokens, id_token_is_verified=True)
+    userinfo = client.userinfo(access_token)
+    # OpenID Connect Core section 5.3.2: the answer of another subject is not to be used.
+    if subject is not None and userinfo.get("sub") != subject:
+        raise AuthorizationError("userinfo_subject")
+    provider = attempt.provider
+    identity = read_identity(
+        userinfo, uid_path=provider.uid_path, label_path=provider.label_path
+    )
+    return identity, tokens
+
+
+def _vouched_for(
+    attempt: AuthorizationAttempt, tokens: TokenSet, access_token: Secret
+) -> str:
+    """Return the subject of the ID token, which an answer to `openid` has to bring."""
+    provider = attempt.provider
+    if not attempt.issuer or not provider.jwks_uri:
+        raise ProviderMisconfigured("provider_incomplete")
+    if tokens.id_token is None:
+        raise AuthorizationError("id_token_missing")
+    expected = Expected(
+        issuer=attempt.issuer,
+        client_id=attempt.client_id,
+        nonce=attempt.reveal("nonce"),
+        access_token=access_token,
+        jwks_uri=provider.jwks_uri,
+    )
+    return verify_id_token(tokens.id_token, expected)
 
 
 def read_identity(

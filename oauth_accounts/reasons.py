@@ -63,6 +63,7 @@ TOKEN: dict[str, StrPromise] = {
     "invalid_request": _("The service could not make sense of the request."),
     "invalid_scope": _("The service does not know or not grant a scope."),
     "invalid_client": _("The service refused the client ID or secret."),
+    "keys_unavailable": _("The keys that the service signs with could not be read."),
     "not_an_envelope": _("The stored token is damaged."),
     "outcome_unknown": _("The service did not answer; it will be tried again."),
     "params_refused": _("The provider's parameters clash with those of the protocol."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from oauth_accounts import lease, reactions, salvage, writeback
 from oauth_accounts.conf import conf
@@ -20,6 +20,7 @@ from oauth_accounts.exceptions import (
     TokenUndecryptable,
 )
 from oauth_accounts.lease import Claim
+from oauth_accounts.protocol.claims import is_continued, unverified_claims
 from oauth_accounts.schedule import is_fresh
 from oauth_accounts.writeback import Answered
 
@@ -77,6 +78,8 @@ class Reply:
     error: TokenError | None = None
     sent: bool = True
     """False when something stood in the way of asking."""
+    for_another: bool = False
+    """The ID token beside the tokens is about somebody else."""
 
 
 def perform(account: ConnectedAccount, claim: Claim) -> None:
@@ -105,17 +108,40 @@ def ask(
         client = client or account.provider.oauth_client()
     except (TokenUndecryptable, ProviderMisconfigured) as error:
         return Reply(error=error, sent=False)
+    # Opened before the call: nothing that can fail stands between an answer and its write.
+    first = _first_claims(account)
     try:
         # require_refreshable() has seen that there is one.
-        return Reply(tokens=client.refresh(cast("Secret", refresh_token)))
+        tokens = client.refresh(cast("Secret", refresh_token))
     except TokenError as error:
         return Reply(error=error)
+    return Reply(tokens=tokens, for_another=_is_for_another(account, first, tokens))
+
+
+def _first_claims(account: ConnectedAccount) -> dict[str, Any]:
+    """Return what the ID token said with which the account was connected."""
+    try:
+        return unverified_claims(account.reveal("id_token"))
+    except TokenError:
+        return {}
+
+
+def _is_for_another(
+    account: ConnectedAccount, first: dict[str, Any], tokens: TokenSet
+) -> bool:
+    """Say whether an answer brought the ID token of somebody else."""
+    later = unverified_claims(tokens.id_token)
+    if first:
+        return not is_continued(first, later)
+    # OpenID Connect was not spoken, but a subject is a subject.
+    subject = later.get("sub") if account.provider.uid_path == "sub" else None
+    return isinstance(subject, str) and subject != account.uid
 
 
 def settle(account: ConnectedAccount, claim: Claim, reply: Reply) -> None:
     """Store a provider's answer, or record the reaction to it and raise TokenError."""
     tokens, error = reply.tokens, reply.error
-    if tokens is not None and is_for_another(account, tokens):
+    if tokens is not None and reply.for_another:
         _refuse(account, claim, tokens)
         raise ReauthRequired("identity_changed")
     if tokens is not None and (tokens.access_token or tokens.refresh_token):
@@ -134,17 +160,6 @@ def settle(account: ConnectedAccount, claim: Claim, reply: Reply) -> None:
         salvage.keep_unread(account, tokens.raw_body)
     # Answered, but not in words: the refresh token may be spent.
     react(account, claim, error or ProviderUnavailable("outcome_unknown"))
-
-
-def is_for_another(account: ConnectedAccount, tokens: TokenSet) -> bool:
-    """
-    Say whether the ID token of an answer is about somebody else.
-
-    OpenID Connect Core section 12.2: its subject has to be that of the first one.
-    """
-    if account.provider.uid_path != "sub" or tokens.subject is None:
-        return False
-    return tokens.subject != account.uid
 
 
 def _refuse(account: ConnectedAccount, claim: Claim, tokens: TokenSet) -> None:

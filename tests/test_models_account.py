@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -204,14 +205,16 @@ class TestTokenValues:
         assert values["failure_count"] == 1
         assert values["refresh_due_at"] > now
 
-    def test_an_id_token_is_sealed_too(self, account):
+    def test_a4_3_a_verified_id_token_is_sealed_too_and_another_left_out(self, account):
         tokens = TokenSet(
             issued_at=clock.utcnow(),
             access_token=Secret("new"),
             id_token=Secret("e30.e30."),
         )
 
-        account.id_token = account.token_values(tokens)["id_token"]
+        assert "id_token" not in account.token_values(tokens)
+        verified = replace(tokens, id_token_is_verified=True)
+        account.id_token = account.token_values(verified)["id_token"]
 
         assert account.reveal("id_token") == Secret("e30.e30.")
 

@@ -123,6 +123,16 @@ class TestValidation:
                 "code_challenge_methods_supported"
             }
 
+    @pytest.mark.parametrize("name", ["issuer", "jwks_uri"])
+    def test_a4_3_openid_without_what_id_tokens_are_checked_with(self, name):
+        values = {"jwks_uri": "https://as.example/jwks", "scopes": ["read", "openid"]}
+        assert problems(**values) == {}
+        [text] = problems(**values | {name: ""})[name]
+        assert "ID tokens are always checked" in text
+        assert problems(**values | {name: "", "scopes": ["read"]}) == {}
+        assert set(problems(**values | {name: "", "scopes": "openid"})) == {"scopes"}
+        assert set(problems(**values | {name: "", "scopes": None})) == set()
+
     def test_a_public_client_has_no_secret(self):
         assert set(problems(token_endpoint_auth_method="none")) == {
             "token_endpoint_auth_method"
@@ -255,6 +265,8 @@ class TestConfiguration:
         ]
         bare.token_endpoint_auth_method = "none"
         assert "client_secret" not in missing_configuration(bare)
+        bare.scopes = ["openid"]
+        assert {"issuer", "jwks_uri"} < set(missing_configuration(bare))
 
     def test_the_client_gets_the_secret_and_hides_it(self, provider):
         client = again(provider).oauth_client()

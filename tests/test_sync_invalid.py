@@ -23,6 +23,10 @@ INVALID = {
         "token_end",
     ),
     "scopes": ({"a": {**EXAMPLE, "scopes": "read write"}}, "scopes"),
+    "openid without keys": (
+        {"a": {**EXAMPLE, "scopes": ["openid"]}},
+        "jwks_uri: The scope openid needs it",
+    ),
     "choice": ({"a": {**EXAMPLE, "protocol": "saml"}}, "protocol"),
     "parameter": ({"a": {**EXAMPLE, "token_params": {"state": "x"}}}, "token_params"),
     "unknown key that is no text": (

@@ -19,7 +19,7 @@ django.setup()
 from django.contrib import admin
 from oauth_accounts.models import ConnectedAccount
 assert ConnectedAccount in admin.site._registry
-late = ("celery", "kombu", "oauth_accounts.tasks", "oauth_accounts.testing")
+late = ("celery", "kombu", "jwt", "oauth_accounts.tasks", "oauth_accounts.testing")
 print([name for name in late if name in sys.modules])
 """
 # As a project does: its app is made before or after the setup, and tasks are named nowhere.
@@ -44,7 +44,7 @@ def run(code, environment):
     return done.stdout.strip()
 
 
-def test_setup_loads_no_celery(child_environment):
+def test_setup_loads_neither_celery_nor_jwt(child_environment):
     assert run(SETUP, child_environment) == "[]"
 
 

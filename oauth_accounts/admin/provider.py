@@ -16,13 +16,13 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from oauth_accounts import connect
 from oauth_accounts.admin import breaker
 from oauth_accounts.admin.entered import mask_entered
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.forms import SECRET_FIELDS, ProviderForm
 from oauth_accounts.models import Provider
 from oauth_accounts.models.provider import missing_configuration
+from oauth_accounts.registration import redirect_uri
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Provider]
@@ -50,6 +50,7 @@ class ProviderAdmin(_ModelAdmin):
             "token_endpoint",
             "revocation_endpoint",
             "userinfo_endpoint",
+            "jwks_uri",
             "api_base_url",
         ),
         _("Permissions and identity"): (
@@ -147,7 +148,7 @@ class ProviderAdmin(_ModelAdmin):
         if not provider.slug:
             return gettext("Save the provider to see what to register there.")
         try:
-            address = connect.redirect_uri(None, provider)
+            address = redirect_uri(None, provider)
         except ProviderMisconfigured:
             path = reverse("oauth_accounts:callback", args=[provider.slug])
             return gettext(

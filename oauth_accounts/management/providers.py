@@ -11,12 +11,13 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import NoReverseMatch
 
-from oauth_accounts import connect, reasons
+from oauth_accounts import reasons
 from oauth_accounts.exceptions import ProviderMisconfigured, TokenError
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import Provider
 from oauth_accounts.models.sync import sync_providers
 from oauth_accounts.protocol.discovery import Metadata, discover
+from oauth_accounts.registration import redirect_uri
 
 # What nobody can connect without, as options; the secret is asked for.
 NEEDED = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
@@ -78,7 +79,7 @@ def add_provider(
     provider.save()
     command.stdout.write(f"Provider {slug} is added.")
     try:
-        uri = connect.redirect_uri(None, provider)
+        uri = redirect_uri(None, provider)
     except ProviderMisconfigured:
         uri = "set OAUTH_ACCOUNTS_BASE_URL to learn it"
     except NoReverseMatch:

@@ -23,6 +23,10 @@ from oauth_accounts.validators import validate_authorization_query
 # Seconds before expiry, where the project's setting is no number (check E005).
 FALLBACK_MARGIN = 300
 
+OPENID = "openid"
+# Without them an ID token cannot be checked, and nothing else is done with one.
+NEEDED_FOR_OPENID = ("issuer", "jwks_uri")
+
 
 class ProviderQuerySet(models.QuerySet["Provider"]):
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
@@ -105,6 +109,7 @@ class Provider(Breaker, Pace):
     def clean(self) -> None:
         super().clean()
         self._lock_exclusive_subjects()
+        self._require_for_openid()
         try:
             validate_authorization_query(
                 self.authorization_endpoint, self.authorization_params or {}
@@ -134,6 +139,12 @@ class Provider(Breaker, Pace):
                     )
                 }
             )
+
+    def _require_for_openid(self) -> None:
+        text = _("The scope openid needs it: ID tokens are always checked.")
+        missing = [name for name in NEEDED_FOR_OPENID if not getattr(self, name)]
+        if self.uses_openid() and missing:
+            raise ValidationError(dict.fromkeys(missing, text))
 
     def _lock_exclusive_subjects(self) -> None:
         # The uniqueness of the accounts was computed with it.
@@ -204,6 +215,10 @@ class Provider(Breaker, Pace):
             setattr(self, column.attname, getattr(fresh, column.attname))
         self.remember()
 
+    def uses_openid(self) -> bool:
+        """Say whether ID tokens are asked for (OpenID Connect Core section 3.1.2.1)."""
+        return isinstance(self.scopes, list) and OPENID in self.scopes
+
     def margin(self) -> int:
         """Return the seconds before expiry at which its tokens are refreshed."""
         if self.refresh_margin is not None:
@@ -232,6 +247,8 @@ def origin_of(address: str) -> str:
 def missing_configuration(provider: Provider) -> list[str]:
     """Return the names of the fields a provider needs before accounts can connect."""
     needed = ["client_id", "authorization_endpoint", "token_endpoint"]
+    if provider.uses_openid():
+        needed += NEEDED_FOR_OPENID
     if provider.token_endpoint_auth_method in {
         Provider.ClientAuth.BASIC,
         Provider.ClientAuth.POST,

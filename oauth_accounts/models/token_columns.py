@@ -21,7 +21,7 @@ def token_columns(account: ConnectedAccount, tokens: TokenSet) -> dict[str, Any]
 
     A refresh token that the answer leaves out is kept (RFC 6749 section 6). An answer
     without a usable access token still brings its refresh token, which may be the only
-    one that works from now on.
+    one that works from now on. An ID token that nobody has verified is left out.
     """
     columns: dict[str, Any] = {**_sealed(account, refresh_token=tokens.refresh_token)}
     if tokens.refresh_token is not None:
@@ -31,9 +31,9 @@ def token_columns(account: ConnectedAccount, tokens: TokenSet) -> dict[str, Any]
     if not tokens.usable:
         key = _resealed(account, columns) if columns else {}
         return {**columns, **_failure(account, tokens), **key}
-    columns |= _sealed(
-        account, access_token=tokens.access_token, id_token=tokens.id_token
-    )
+    columns |= _sealed(account, access_token=tokens.access_token)
+    if tokens.id_token_is_verified:
+        columns |= _sealed(account, id_token=tokens.id_token)
     if tokens.scopes is not None:
         columns["scopes"] = list(tokens.scopes)
     return {

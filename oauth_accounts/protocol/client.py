@@ -129,6 +129,7 @@ class OAuth2Client:
         state: Secret,
         code_verifier: Secret,
         scopes: Sequence[str],
+        nonce: Secret | None = None,
     ) -> str:
         """
         Return the URL to send the browser to (RFC 6749 section 4.1.1).
@@ -136,6 +137,7 @@ class OAuth2Client:
         redirect_uri: as registered, byte for byte.
         state, code_verifier: fresh for this attempt.
         scopes: what to ask for.
+        nonce: fresh too; for an ID token to repeat.
         Raises ProviderMisconfigured "endpoint_missing", "url_refused",
         "params_refused".
         """
@@ -159,6 +161,7 @@ class OAuth2Client:
             state=state.get_value(),
             code_challenge=_challenge(code_verifier),
             code_challenge_method="S256",
+            **({} if nonce is None else {"nonce": nonce.get_value()}),
         )
         return scheme + built.removeprefix("https")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,7 +34,9 @@ class TokenSet:
     refresh_token: Secret | None = None
     """None when the answer had none: keep the old one (RFC 6749 section 6)."""
     id_token: Secret | None = None
-    """As received; nothing about it has been verified."""
+    """As received."""
+    id_token_is_verified: bool = False
+    """False: good for nothing but to find a contradiction; it is not stored."""
     token_type: str = ""
     """"Bearer", or the foreign type that was refused."""
     scopes: tuple[str, ...] | None = None
@@ -55,29 +56,6 @@ class TokenSet:
     @property
     def usable(self) -> bool:
         return self.problem is None
-
-    @property
-    def subject(self) -> str | None:
-        """Whom the ID token is about; None when there is none, or it does not say."""
-        return _subject_of(self.id_token)
-
-
-def _subject_of(id_token: Secret | None) -> str | None:
-    """
-    Read the subject of an ID token, or None where there is nothing to read.
-
-    Its signature is not looked at: OpenID Connect Core section 3.1.3.7 lets TLS stand for
-    it where the token comes from the token endpoint.
-    """
-    parts = id_token.get_value().split(".") if id_token else []
-    if len(parts) != 3:
-        return None
-    try:
-        claims = read_object(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
-        return None
-    subject = (claims or {}).get("sub")
-    return subject if isinstance(subject, str) else None
 
 
 def parse_token_answer(

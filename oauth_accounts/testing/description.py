@@ -8,7 +8,9 @@ from typing import Any
 
 from oauth_accounts.testing.client_check import ClientAuth
 from oauth_accounts.testing.grants import Grant, GrantBook
+from oauth_accounts.testing.id_tokens import IdTokens
 
+JWKS_PATH = "/jwks/"
 # Tokens that never expire are given this many seconds.
 _FOR_EVER = 10 * 365 * 24 * 3600
 
@@ -41,6 +43,7 @@ class ProviderDescription:
         self.client_secret = f"secret:%+ é-{secrets.token_hex(16)}"
         self.profiles: dict[str, dict[str, Any]] = {}
         self.book = GrantBook()
+        self.id_tokens = IdTokens()
         self._revoked: list[str] = []
 
     # -- addresses ---------------------------------------------------------------
@@ -62,6 +65,11 @@ class ProviderDescription:
         return f"{self.issuer}/userinfo"
 
     @property
+    def jwks_uri(self) -> str:
+        # Clients keep keys by their address, and a later provider may get the same port.
+        return f"{self.issuer}{JWKS_PATH}{self.id_tokens.name}"
+
+    @property
     def api_base_url(self) -> str:
         return f"{self.issuer}/api/"
 
@@ -74,8 +82,11 @@ class ProviderDescription:
             "token_endpoint": self.token_endpoint,
             "revocation_endpoint": self.revocation_endpoint,
             "userinfo_endpoint": self.userinfo_endpoint,
+            "jwks_uri": self.jwks_uri,
             "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": [self.token_endpoint_auth_method],
             "authorization_response_iss_parameter_supported": True,

@@ -8,13 +8,20 @@ from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from oauth_accounts.testing.client_check import authenticated_form
-from oauth_accounts.testing.description import ProviderDescription
+from oauth_accounts.testing.description import JWKS_PATH, ProviderDescription
 from oauth_accounts.testing.grants import Grant, Refusal
 from oauth_accounts.testing.resources import answer_api, answer_userinfo
 from oauth_accounts.testing.wire import Answer, Pairs, RecordedRequest
 
 Endpoint = Literal[
-    "authorization", "token", "revocation", "userinfo", "metadata", "api", "unknown"
+    "authorization",
+    "token",
+    "revocation",
+    "userinfo",
+    "metadata",
+    "jwks",
+    "api",
+    "unknown",
 ]
 
 _PATHS: Mapping[str, Endpoint] = {
@@ -61,9 +68,12 @@ class OAuthServer(ProviderDescription):
         if error is None:
             wanted = asked.get("scope", "").split() or self.scopes
             granted = wanted if scopes is None else scopes
-            challenge = asked["code_challenge"]
             answer["code"] = self.book.add_code(
-                subject, granted, redirect_uri, challenge
+                subject,
+                granted,
+                redirect_uri,
+                asked["code_challenge"],
+                asked.get("nonce"),
             )
         else:
             answer["error"] = error
@@ -109,7 +119,8 @@ class OAuthServer(ProviderDescription):
             raise Refusal("invalid_request", reason="code and code_verifier")
         redirect_uri = form.get("redirect_uri", "")
         grant = self.book.redeem(form["code"], redirect_uri, verifier)
-        return self._tokens(grant, grant.scopes, self.book.add_refresh_token(grant))
+        successor = self.book.add_refresh_token(grant)
+        return self._tokens(grant, grant.scopes, successor, grant.nonce)
 
     def _refresh(self, form: Mapping[str, str]) -> Answer:
         if "refresh_token" not in form:
@@ -126,7 +137,11 @@ class OAuthServer(ProviderDescription):
         return self._tokens(grant, scopes, successor)
 
     def _tokens(
-        self, grant: Grant, scopes: tuple[str, ...], refresh_token: str | None
+        self,
+        grant: Grant,
+        scopes: tuple[str, ...],
+        refresh_token: str | None,
+        nonce: str | None = None,
     ) -> Answer:
         access_token = self.book.add_access_token(grant, self.lifetime, scopes)
         answer = {
@@ -136,6 +151,16 @@ class OAuthServer(ProviderDescription):
             "refresh_token": refresh_token,
             "scope": " ".join(scopes),
         }
+        if "openid" in scopes:
+            answer["id_token"] = self.id_tokens.issue(
+                now=self.book.clock(),
+                access_token=access_token,
+                iss=self.issuer,
+                sub=grant.subject,
+                aud=self.client_id,
+                # OpenID Connect Core section 12.2: none in those of a refresh.
+                nonce=nonce,
+            )
         kept = {name: value for name, value in answer.items() if value is not None}
         return Answer(json=kept, headers=_NO_STORE)
 
@@ -167,6 +192,7 @@ class OAuthServer(ProviderDescription):
             "token": self._answer_token,
             "revocation": self._answer_revocation,
             "metadata": lambda _: Answer(json=self.metadata),
+            "jwks": lambda _: Answer(json=self.id_tokens.jwks),
             "userinfo": lambda _: answer_userinfo(request, self.book, self.profiles),
             "api": lambda _: answer_api(request, self.book),
             "unknown": lambda _: Answer(status=404, body="<h1>Not found</h1>"),
@@ -181,6 +207,8 @@ def endpoint_of(request: RecordedRequest) -> Endpoint:
     """Return the name of the endpoint that a request was sent to."""
     if request.path.startswith("/api/"):
         return "api"
+    if request.path.startswith(JWKS_PATH):
+        return "jwks"
     return _PATHS.get(request.path, "unknown")
 
 

@@ -32,6 +32,8 @@ class Grant:
     """The user at the provider."""
     scopes: tuple[str, ...]
     """Scopes granted."""
+    nonce: str | None = None
+    """That the client sent along, for the ID token."""
     alive: bool = True
     """False once revoked, or after a refresh token was replayed."""
     access_tokens: list[str] = field(default_factory=list, repr=False)
@@ -61,6 +63,7 @@ class AuthorizationCode:
     redirect_uri: str
     challenge: str
     expires_at: float
+    nonce: str | None = None
 
 
 def s256(verifier: str) -> str:
@@ -87,7 +90,12 @@ class GrantBook:
         self._refresh: dict[str, RefreshToken] = {}
 
     def add_code(
-        self, subject: str, scopes: Iterable[str], redirect_uri: str, challenge: str
+        self,
+        subject: str,
+        scopes: Iterable[str],
+        redirect_uri: str,
+        challenge: str,
+        nonce: str | None = None,
     ) -> str:
         """Return a new code for what the user has just allowed."""
         code = f"code-{secrets.token_hex(16)}"
@@ -98,6 +106,7 @@ class GrantBook:
                 redirect_uri=redirect_uri,
                 challenge=challenge,
                 expires_at=self.clock() + CODE_SECONDS,
+                nonce=nonce,
             )
         return code
 
@@ -119,6 +128,7 @@ class GrantBook:
             if s256(verifier) != known.challenge:
                 raise Refusal("invalid_grant", reason="code_verifier")
             grant = self._redeemed[code] = self.add_grant(known.subject, known.scopes)
+            grant.nonce = known.nonce
             return grant
 
     def add_grant(self, subject: str, scopes: Iterable[str]) -> Grant:

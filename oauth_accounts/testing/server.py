@@ -6,7 +6,8 @@ A fake OAuth 2.0 provider that speaks real HTTP on loopback and does as it is to
         callback = provider.authorize(authorization_url)
 
 By itself it behaves like a strict provider: PKCE, rotation of refresh tokens with replay
-detection, revocation, client authentication. `script()` makes it fail in any way.
+detection, revocation, client authentication, and ID tokens for clients that ask for `openid`.
+`script()` makes it fail in any way, `id_tokens` makes tokens wrong in any way.
 It needs neither Django nor a database; `python -m oauth_accounts.testing.server` runs it
 in a process of its own.
 """
@@ -113,6 +114,7 @@ class FakeProvider(OAuthServer):
             "token_endpoint": self.token_endpoint,
             "revocation_endpoint": self.revocation_endpoint,
             "userinfo_endpoint": self.userinfo_endpoint,
+            "jwks_uri": self.jwks_uri,
             "api_base_url": self.api_base_url,
             "scopes": list(self.scopes),
             "authorization_response_iss_parameter_supported": True,
