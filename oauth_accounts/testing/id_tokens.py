@@ -40,35 +40,41 @@ class IdTokens:
         self.name = secrets.token_hex(4)
         self.claims: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self._key: RSAPrivateKey | None = None
-        self.key_id = ""
+        self._pair: tuple[str, RSAPrivateKey] | None = None
 
     @property
     def key(self) -> RSAPrivateKey:
         """The private key that signs now."""
+        return self._current()[1]
+
+    @property
+    def key_id(self) -> str:
+        """The name of that key, in `kid`."""
+        return self._current()[0]
+
+    def _current(self) -> tuple[str, RSAPrivateKey]:
         with self._lock:
-            if self._key is None:
-                self._key = generate_private_key(
-                    public_exponent=65537, key_size=KEY_BITS
-                )
-                self.key_id = secrets.token_hex(8)
-            return self._key
+            if self._pair is None:
+                key = generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+                self._pair = secrets.token_hex(8), key
+            return self._pair
 
     def rotate(self) -> None:
         """Let the next token be signed with a new key, and publish that one only."""
         with self._lock:
-            self._key = None
+            self._pair = None
 
     @property
     def jwks(self) -> dict[str, Any]:
         """The document at the provider's jwks_uri (RFC 7517 section 5)."""
-        public = RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
-        return {"keys": [{**public, "kid": self.key_id, "alg": "RS256", "use": "sig"}]}
+        key_id, key = self._current()
+        public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        return {"keys": [{**public, "kid": key_id, "alg": "RS256", "use": "sig"}]}
 
     def sign(self, claims: Mapping[str, Any], **header: Any) -> str:
         """Return a token with these claims; header: names and values to add or change."""
-        key = self.key
-        header = {"kid": self.key_id, **header}
+        key_id, key = self._current()
+        header = {"kid": key_id, **header}
         payload = json.dumps(dict(claims)).encode()
         return PyJWS().encode(payload, key, "RS256", headers=header)
 

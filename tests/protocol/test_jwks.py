@@ -45,7 +45,7 @@ def idp():
 
 def find(idp, key_id=None, algorithm="RS256"):
     return find_key(
-        idp.jwks_uri, algorithm=algorithm, key_id=key_id or idp.id_tokens.key_id or None
+        idp.jwks_uri, algorithm=algorithm, key_id=key_id or idp.id_tokens.key_id
     )
 
 
