@@ -59,7 +59,7 @@ CALLBACK = [
     "oauth_accounts.protocol.client.parse_token_answer",
     "oauth_accounts.protocol.tokens._scopes",
     "oauth_accounts.protocol.tokens._lifetime",
-    "oauth_accounts.connect.read_identity",
+    "oauth_accounts.identity.read_identity",
     "oauth_accounts.identity._text",
     "oauth_accounts.grant._create",
     "oauth_accounts.models.token_columns.keyring.current_key_id",
