@@ -182,7 +182,8 @@ class TestAnswers:
         self, browser: Browser, openid: Provider, server: FakeProvider
     ) -> None:
         path = browser.consent(browser.start())
-        Provider.objects.update(jwks_uri="")
+        openid.jwks_uri = ""
+        openid.save()
         assert refuse(browser, server, path) == "provider_incomplete"
         assert_revoked(server, "provider_incomplete")
 
@@ -320,8 +321,10 @@ class AnyChallenge:
 class TestConfiguration:
     @pytest.mark.parametrize("name", ["issuer", "jwks_uri"])
     def test_a4_3_nobody_connects_where_nothing_can_be_checked(
-        self, browser: Browser, openid: Provider, name: str
+        self, browser: Browser, openid: Provider, name: str, caplog: Any
     ) -> None:
-        Provider.objects.update(**{name: ""})
+        setattr(openid, name, "")
+        openid.save()
         assert browser.post(connect_url()).status_code == 503
+        assert "ended with provider_incomplete" in caplog.text
         assert not AuthorizationAttempt.objects.exists()
