@@ -64,7 +64,9 @@ class TestHostileProvider:
         self, stage: Stage, own_uris: dict[str, str]
     ) -> None:
         # AS2 is set up with AS1's client, as a proxy of it might be.
-        Provider.objects.filter(slug="as2").update(client_id=stage.as1.client_id)
+        row = Provider.objects.get(slug="as2")
+        row.client_id = stage.as1.client_id
+        row.save()
         stage.reject(stage.a, lured(stage), reason="issuer_mismatch")
         path = lured(stage, redirect_uri=own_uris["as1"])
         stage.reject(stage.a, path, reason="other_provider")
