@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.db.models import Max, Q, QuerySet
-from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from oauth_accounts import keyring
-from oauth_accounts.exceptions import TokenError
+from oauth_accounts import keyring, moving
 from oauth_accounts.fields import Secret
-from oauth_accounts.models import AccountEvent, PendingRevocation, Provider
-from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
+from oauth_accounts.models import Provider
+from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS, PINNED_FIELDS
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -50,6 +47,11 @@ NOT_THE_STORED = _(
 CANNOT_BE_COMPARED = _(
     "The stored one cannot be read, so nothing can be compared with it. Enter the right "
     "one and save that first, without changing an address."
+)
+ALTERED = _(
+    "The addresses of this provider are not known to be those that were entered here, and "
+    "nothing is sent to it. Put them back, or say that they are right as they are; they "
+    "cannot be changed otherwise."
 )
 
 
@@ -111,7 +113,8 @@ class ProviderForm(_ModelForm):
     A blank secret keeps the stored one. Whoever changes an address that secrets are sent
     to has to know the secrets (CVE-2026-19541), so they are asked for again; and while
     tokens are stored, what is entered has to be the stored secret itself, because not
-    every address is part of what tokens are sealed with.
+    every address is part of what tokens are sealed with. Addresses that were changed by
+    SQL are taken for right by the same rules, and on demand only.
     """
 
     scopes = LinesField(label=_("Scopes"), empty=[], help_text=_("One per line."))
@@ -138,6 +141,12 @@ class ProviderForm(_ModelForm):
         label=_("Remove the private key"), required=False
     )
 
+    accept_addresses = forms.BooleanField(
+        label=_("The addresses are right as they are"),
+        required=False,
+        help_text=_("Secrets, tokens and users are going to be sent there."),
+    )
+
     class Meta:
         model = Provider
         # The admin's fieldsets name the fields; these are never among them.
@@ -150,6 +159,9 @@ class ProviderForm(_ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._confirmed: set[str] = set()
+        self._altered = moving.altered_addresses(self.instance)
+        if not self._altered:
+            del self.fields["accept_addresses"]
         for name in SECRET_FIELDS:
             stored = getattr(self.instance, name) is not None
             field = self.fields[f"new_{name}"]
@@ -177,16 +189,24 @@ class ProviderForm(_ModelForm):
     @property
     def changed_endpoints(self) -> list[str]:
         """The names of the changed columns that say where secrets are sent."""
-        return [name for name in ENDPOINT_FIELDS if name in self.changed_data]
+        altered = self._altered if self.accepts_addresses else {}
+        return [n for n in ENDPOINT_FIELDS if n in self.changed_data or n in altered]
+
+    @property
+    def accepts_addresses(self) -> bool:
+        """Whether the user vouches for addresses that were changed by SQL."""
+        return bool(self.cleaned_data.get("accept_addresses"))
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if self.changed_endpoints and _holds_tokens(self.instance):
+        if self._altered and not self.accepts_addresses:
+            self._require_untouched_or_put_back()
+        elif self.changed_endpoints and moving.holds_tokens(self.instance):
             self._require_the_stored_secrets()
         elif self.changed_endpoints:
             self._require_stored_secrets_again()
         self._check_issuer()
-        if self.changed_secrets:
+        if self.changed_secrets or self._pins():
             self._require_keys()
         # Here, because the model's clean() comes next and looks at the secrets.
         for name, secret in self._new_secrets():
@@ -205,6 +225,21 @@ class ProviderForm(_ModelForm):
             keyring.current()
         except ImproperlyConfigured as error:
             self.add_error(None, str(error))
+
+    def _pins(self) -> bool:
+        """Say whether saving is going to seal the addresses."""
+        changed = {*PINNED_FIELDS, "accept_addresses"}.intersection(self.changed_data)
+        return self.instance._state.adding or bool(changed)
+
+    def _require_untouched_or_put_back(self) -> None:
+        """Let addresses that were changed by SQL stay refused, or be what they were."""
+        touched = [n for n in PINNED_FIELDS if n in self.changed_data]
+        put_back = all(
+            self.cleaned_data.get(name, getattr(self.instance, name)) == pinned
+            for name, pinned in self._altered.items()
+        )
+        if touched and not (put_back and set(touched) <= set(self._altered)):
+            self.add_error(None, ALTERED)
 
     def _require_stored_secrets_again(self) -> None:
         known = {name for name, _secret in self._new_secrets()}
@@ -225,13 +260,13 @@ class ProviderForm(_ModelForm):
             or self.instance.token_endpoint_auth_method == Provider.ClientAuth.NONE
         ):
             self.add_error(None, PUBLIC_CLIENT)
-        elif _holds_older_tokens(self.instance):
+        elif moving.holds_older_tokens(self.instance):
             self.add_error(None, OLDER_TOKENS)
         for name in SECRET_FIELDS:
             if f"new_{name}" not in self.errors and (problem := self._unlike(name)):
                 self.add_error(f"new_{name}", problem)
 
-    @sensitive_variables("entered", "stored")
+    @sensitive_variables("entered")
     def _unlike(self, name: str) -> StrPromise | None:
         """Return why what was entered is not the stored secret, if it is not."""
         entered = self.cleaned_data.get(f"new_{name}")
@@ -239,14 +274,11 @@ class ProviderForm(_ModelForm):
             return NOT_THE_STORED if entered else None
         if not entered:
             return ENTER_STORED
-        try:
-            # The instance has its old addresses still, which the secret is bound to.
-            stored = self.instance.reveal(name)
-        except (TokenError, ImproperlyConfigured):
+        # The instance has its old addresses still, which the secret is bound to.
+        is_stored = moving.is_stored(self.instance, name, entered)
+        if is_stored is None:
             return CANNOT_BE_COMPARED
-        if stored is None or not constant_time_compare(
-            entered.get_value(), stored.get_value()
-        ):
+        if not is_stored:
             return NOT_THE_STORED
         self._confirmed.add(name)
         return None
@@ -261,41 +293,3 @@ class ProviderForm(_ModelForm):
         if others.exclude(token_endpoint=endpoint).exists():
             error = _("Another provider has this issuer and another token endpoint.")
             self.add_error("issuer", ValidationError(error, code="issuer"))
-
-
-def _holds_tokens(provider: Provider) -> bool:
-    """Say whether there are tokens that calls to the provider's addresses would carry."""
-    if provider._state.adding:
-        return False
-    return provider.accounts.exists() or _unfinished(provider).exists()
-
-
-def _unfinished(provider: Provider) -> QuerySet[PendingRevocation]:
-    return provider.pending_revocations.filter(status=PendingRevocation.Status.PENDING)
-
-
-def _holds_older_tokens(provider: Provider) -> bool:
-    """
-    Say whether there are tokens from before the client secret was last changed.
-
-    Otherwise somebody could replace the secret with one of their own and thereby know it.
-    """
-    events = provider.events
-    changes = events.filter(
-        kind=AccountEvent.Kind.SECRET_CHANGED, reason="client_secret"
-    )
-    changed = changes.aggregate(at=Max("created_at"))["at"]
-    if changed is None:
-        return False
-    accounts = provider.accounts.filter(
-        Q(access_token__isnull=False) | Q(refresh_token__isnull=False)
-    ).exclude(issued_at__gt=changed)
-    connected_since = events.filter(
-        kind=AccountEvent.Kind.CONNECTED,
-        created_at__gt=changed,
-        account_key__isnull=False,
-    )
-    revocations = _unfinished(provider).exclude(
-        account_key__in=connected_since.values("account_key")
-    )
-    return accounts.exists() or revocations.exists()

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils.crypto import constant_time_compare
-from django.views.decorators.debug import sensitive_variables
 
 from oauth_accounts import fields
 from oauth_accounts.exceptions import TokenError, TokenUndecryptable
@@ -24,7 +24,7 @@ from oauth_accounts.models import (
     Provider,
 )
 from oauth_accounts.models.provider import binding_of, origin_of
-from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
+from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS, PINNED_FIELDS
 
 BATCH_SIZE = 500
 
@@ -67,8 +67,7 @@ def _unfinished(provider: Provider) -> QuerySet[PendingRevocation]:
     return provider.pending_revocations.filter(status=PendingRevocation.Status.PENDING)
 
 
-@sensitive_variables("entered", "stored")
-def is_stored(provider: Provider, name: str, entered: str) -> bool | None:
+def is_stored(provider: Provider, name: str, entered: Secret) -> bool | None:
     """
     Say whether this is the secret that is stored; None when that cannot be read.
 
@@ -78,12 +77,14 @@ def is_stored(provider: Provider, name: str, entered: str) -> bool | None:
     stored = _stored_secret(provider, name)
     if stored is None:
         return None
-    return constant_time_compare(entered, stored.get_value())
+    return constant_time_compare(entered.get_value(), stored.get_value())
 
 
 def _stored_secret(provider: Provider, name: str) -> Secret | None:
     try:
         return provider.reveal(name)
+    except ImproperlyConfigured:
+        return None
     except TokenError:
         pass
     try:
@@ -93,6 +94,32 @@ def _stored_secret(provider: Provider, name: str) -> Secret | None:
         return fields.reveal(getattr(provider, name), place)
     except TokenUndecryptable:
         return None
+
+
+def altered_addresses(provider: Provider) -> dict[str, str]:
+    """
+    Return what was pinned of the columns that were changed by SQL; "" for nothing.
+
+    Of a pin that does not open nothing is known, so all of them are in doubt.
+    """
+    try:
+        altered = provider.altered_columns()
+        pinned = (provider.pinned_values() or {}) if altered else {}
+    except (TokenUndecryptable, ImproperlyConfigured):
+        altered, pinned = list(PINNED_FIELDS), {}
+    return {name: pinned.get(name, "") for name in altered}
+
+
+def addresses_before(provider: Provider) -> dict[str, str]:
+    """Return where a stored provider is, as it was pinned, or else as its row says."""
+    try:
+        pinned = provider.pinned_values()
+    except TokenUndecryptable:
+        pinned = None
+    if pinned is not None:
+        return {name: pinned.get(name, "") for name in ENDPOINT_FIELDS}
+    stored: dict[str, str] = provider.stored_row().values(*ENDPOINT_FIELDS).get()
+    return stored
 
 
 def is_elsewhere(before: dict[str, str], provider: Provider) -> bool:

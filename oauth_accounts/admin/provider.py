@@ -12,12 +12,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from oauth_accounts.admin import breaker
+from oauth_accounts import moving
+from oauth_accounts.admin import addresses, breaker
 from oauth_accounts.admin.entered import mask_entered
+from oauth_accounts.admin.obstacles import obstacle_of
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.forms import SECRET_FIELDS, ProviderForm
 from oauth_accounts.models import Provider
@@ -86,6 +88,11 @@ class ProviderAdmin(_ModelAdmin):
         if obj is not None:
             resume = ("resume",) if self._is_resumable(request, obj) else ()
             fieldsets.insert(1, (_("Calls"), {"fields": ("calls", *resume)}))
+        if obj is not None and moving.altered_addresses(obj):
+            accept = ("accept_addresses",) if writable else ()
+            fieldsets.insert(
+                1, (_("Addresses in doubt"), {"fields": ("alteration", *accept)})
+            )
         if obj is not None and obj.source == Provider.Source.SETTINGS:
             fieldsets[0][1]["description"] = _(
                 "This provider is kept in the setting OAUTH_ACCOUNTS_PROVIDERS. Change "
@@ -97,7 +104,7 @@ class ProviderAdmin(_ModelAdmin):
         self, request: HttpRequest, obj: Provider | None = None
     ) -> Any:
         hints = (f"{name}_hint" for name in SECRET_FIELDS)
-        always = ("state", "callback", "calls", "resume", *hints)
+        always = ("state", "callback", "calls", "resume", "alteration", *hints)
         if obj is None:
             return always
         # Part of the redirect URI that is registered at the provider.
@@ -130,6 +137,8 @@ class ProviderAdmin(_ModelAdmin):
             return gettext("Not saved yet.")
         if not provider.enabled:
             return gettext("Disabled: nobody can connect, nothing is refreshed.")
+        if in_doubt := addresses.summary(provider):
+            return in_doubt
         if names := missing_configuration(provider):
             labels = ", ".join(_label(name) for name in names)
             return gettext("Incomplete; enter: %(names)s") % {"names": labels}
@@ -142,6 +151,10 @@ class ProviderAdmin(_ModelAdmin):
     @admin.display(description=_("after a repair"))
     def resume(self, provider: Provider) -> str:
         return breaker.link(self, provider)
+
+    @admin.display(description=_("what differs"))
+    def alteration(self, provider: Provider) -> str:
+        return addresses.description(provider)
 
     @admin.display(description=_("redirect URI"))
     def callback(self, provider: Provider) -> str:
@@ -215,6 +228,9 @@ class ProviderAdmin(_ModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: Provider, form: Any, change: bool
     ) -> None:
+        before = moving.addresses_before(obj) if change else {}
+        if form.accepts_addresses:
+            obj.pin()
         super().save_model(request, obj, form, change)
         secrets = form.changed_secrets
         actor: Any = request.user
@@ -226,22 +242,14 @@ class ProviderAdmin(_ModelAdmin):
             )
         if secrets or form.changed_endpoints or "client_id" in form.changed_data:
             obj.resume(actor, reason="secret_changed")
-        moved = {"issuer", "token_endpoint"}.intersection(form.changed_data)
-        if change and moved and (count := obj.accounts.count()):
-            text = ngettext(
-                "%(count)d account was connected at the old address and has to be "
-                "connected again.",
-                "%(count)d accounts were connected at the old address and have to be "
-                "connected again.",
-                count,
-            )
-            self.message_user(request, text % {"count": count}, messages.WARNING)
+        if change:
+            addresses.follow_up(self, request, obj, before)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         provider = self.get_object(request, unquote(object_id))
-        if provider is not None and (obstacle := _obstacle(provider)):
+        if provider is not None and (obstacle := obstacle_of(provider)):
             self.message_user(request, obstacle, messages.ERROR)
             name = "admin:oauth_accounts_provider_change"
             address = reverse(
@@ -277,26 +285,3 @@ def _stored(value: object) -> str:
 
 def _label(name: str) -> str:
     return str(Provider._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
-
-
-def _obstacle(provider: Provider) -> str:
-    """Return why a provider cannot be deleted, or ""."""
-    if count := provider.accounts.count():
-        text = ngettext(
-            "%(name)s cannot be deleted: %(count)d account is connected there. Disable "
-            "the provider, or delete the account first.",
-            "%(name)s cannot be deleted: %(count)d accounts are connected there. Disable "
-            "the provider, or delete the accounts first.",
-            count,
-        )
-        return text % {"name": provider, "count": count}
-    if count := provider.pending_revocations.count():
-        text = ngettext(
-            "%(name)s cannot be deleted: the record of %(count)d revocation refers to it. "
-            "Disable the provider instead.",
-            "%(name)s cannot be deleted: the records of %(count)d revocations refer to "
-            "it. Disable the provider instead.",
-            count,
-        )
-        return text % {"name": provider, "count": count}
-    return ""

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.crypto import constant_time_compare
-from django.views.decorators.debug import sensitive_variables
 
 from oauth_accounts import places, rebind
 from oauth_accounts.exceptions import TokenUndecryptable
@@ -64,6 +63,8 @@ def run(
     if stated is None and not interactive:
         raise CommandError("--no-input needs --from-issuer and --from-token-endpoint.")
     provider = Provider.objects.get(slug=slug)
+    if provider.client_secret and not (interactive or client_secret_stdin or dry_run):
+        raise CommandError("--no-input needs --client-secret-stdin.")
     with _bar(command, "Looking", provider) as bar:
         found = places.survey(provider, bar.show)
     old = stated or _guess(provider, found)
@@ -73,7 +74,7 @@ def run(
         return
     if interactive:
         _confirm(slug)
-    secret = _ask_secret(command, provider, old, from_pipe=not interactive)
+    secret = _ask_secret(command, provider, old, from_pipe=client_secret_stdin)
     reason = "addresses_changed" if old == places.binding_of(provider) else "moved"
     lost = rebind.settle(provider, old, secret=secret, reason=reason)
     for name in lost:
@@ -162,17 +163,13 @@ def _confirm(slug: str) -> None:
         raise CommandError("Nothing was changed.")
 
 
-@sensitive_variables("entered", "stored")
 def _ask_secret(
     command: BaseCommand, provider: Provider, old: Binding, *, from_pipe: bool
 ) -> Secret | None:
     """Have the client secret entered; raises CommandError when it is not the stored one."""
     if provider.client_secret is None:
         return None
-    if from_pipe:
-        entered = sys.stdin.readline().rstrip("\r\n")
-    else:
-        entered = getpass.getpass("Client secret: ")
+    entered = _read_secret(from_pipe=from_pipe)
     if not entered:
         raise CommandError("No client secret was given. Nothing was changed.")
     stored = rebind.stored_secret(
@@ -183,11 +180,17 @@ def _ask_secret(
             "The stored client secret could not be read, so nothing was compared with "
             "it: what was entered now takes its place."
         )
-    elif not constant_time_compare(entered, stored.get_value()):
+    elif not constant_time_compare(entered.get_value(), stored.get_value()):
         raise CommandError(
             "This is not the client secret that is stored. Nothing was changed."
         )
-    return Secret(entered)
+    return entered
+
+
+def _read_secret(*, from_pipe: bool) -> Secret:
+    if from_pipe:
+        return Secret(sys.stdin.readline().rstrip("\r\n"))
+    return Secret(getpass.getpass("Client secret: "))
 
 
 def _report(command: BaseCommand, moved: Moved) -> None:

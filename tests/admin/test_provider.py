@@ -211,7 +211,9 @@ class TestState:
     def test_in_words(
         self, admin: Desk, provider: Provider, values: dict[str, Any], words: str
     ) -> None:
-        Provider.objects.update(**values)
+        for name, value in values.items():
+            setattr(provider, name, value)
+        provider.save(update_fields=list(values) or None)
         assert words in admin.page("provider_changelist").get_text()
         assert words in admin.page("provider_change", provider.pk).get_text()
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import override_settings
 
 from oauth_accounts import clock, outbox
 from oauth_accounts.exceptions import TokenError
@@ -19,11 +18,10 @@ from oauth_accounts.models import (
     PendingRevocation,
     Provider,
 )
-from oauth_accounts.testing.factories import ConnectedAccountFactory
 from oauth_accounts.testing.server import FakeProvider
 from tests.admin.desk import Desk, errors, secret_of
+from tests.rows import store
 
-OTHER_KEY = "another-sealing-key-made-up-for-this-test-93c0a7f1"
 NEW_URL = "https://api.moved.example/"
 
 
@@ -178,23 +176,18 @@ class TestMoving:
         )
         assert set(found) == {"new_private_key"}
 
-    @override_settings(FERNET_KEYS=[OTHER_KEY])
     def test_a_secret_that_does_not_open_is_no_proof(
         self,
         desk: Desk,
         provider: Provider,
         server: FakeProvider,
+        account: ConnectedAccount,
     ) -> None:
-        ConnectedAccountFactory(provider=provider)
-        Provider.objects.update(issuer="https://written-by-sql.example")
-        with override_settings(FERNET_KEYS=[OTHER_KEY + "x"]):
-            found = change(
-                desk,
-                provider,
-                api_base_url=NEW_URL,
-                new_client_secret=server.client_secret,
-            )
+        store(provider, "client_secret", b"rubbish")
+        values = {"api_base_url": NEW_URL, "new_client_secret": server.client_secret}
+        found = change(desk, provider, **values)
         assert "cannot be read" in found["new_client_secret"][0]
+        assert not moved(provider)
 
     def test_a_provider_without_tokens_takes_any_secret(
         self, desk: Desk, provider: Provider

@@ -120,7 +120,8 @@ class TestSecrets:
                 token_endpoint=other.token_endpoint,
                 new_client_secret=server.client_secret,
             )
-            assert "1 account was connected at the old address" in messages(response)[0]
+            assert "1 account was stopped" in messages(response)[0]
+            assert f"rebind {provider.slug}" in messages(response)[0]
             assert secret_of(provider) == server.client_secret
             admin.act("refresh_now", account, confirmed="yes")
             assert other.requests == []

@@ -6,11 +6,14 @@ from typing import Any
 
 from django.test import Client
 
+from oauth_accounts import moving
 from oauth_accounts.models import AuthorizationAttempt, ConnectedAccount, Provider
 from oauth_accounts.testing.server import FakeProvider
 from tests.views.browser import (
     Browser,
+    actions,
     list_url,
+    page_of,
     reconnect_url,
 )
 
@@ -29,6 +32,26 @@ class TestReconnect:
         account.refresh_from_db()
         assert account.status == "active"
         assert b"connected again" in browser.get(list_url()).content
+
+    def test_e35_it_brings_back_what_a_move_has_stopped(
+        self, browser: Browser, provider: Provider, server: FakeProvider
+    ) -> None:
+        account = browser.connect()
+        # As seen from here it moves; the server answers under both names.
+        moved = server.token_endpoint.replace("127.0.0.1", "localhost")
+        provider.token_endpoint = moved
+        provider.client_secret = server.client_secret
+        provider.save()
+        assert moving.pause_accounts(provider) == 1
+        assert reconnect_url(account) in actions(page_of(browser))
+        started = browser.post(reconnect_url(account))
+        response = browser.get(browser.consent(started["Location"]))
+        assert response.status_code == 302
+        account = ConnectedAccount.objects.get()
+        assert (account.status, account.status_reason) == ("active", "")
+        assert account.refresh_due_at is not None
+        account.refresh()
+        assert server.replays == 0
 
     def test_b13_somebody_elses_account_is_not_there(
         self,
