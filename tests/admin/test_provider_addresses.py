@@ -199,6 +199,7 @@ class TestStopping:
         "token_endpoint",
         "revocation_endpoint",
         "userinfo_endpoint",
+        "jwks_uri",
         "api_base_url",
     )
 
