@@ -58,6 +58,11 @@ def _without_issuer(server: FakeProvider) -> dict[str, Any]:
     return {"issuer": "", "authorization_response_iss_parameter_supported": False}
 
 
+def _openid(server: FakeProvider) -> dict[str, Any]:
+    server.scopes = ("openid", *server.scopes)
+    return {}
+
+
 # The kinds of provider that the flow is attacked at: each sets a server up and returns
 # fields of its row. Presets, once there are any, are more of them.
 KINDS: dict[str, Callable[[FakeProvider], dict[str, Any]]] = {
@@ -65,6 +70,7 @@ KINDS: dict[str, Callable[[FakeProvider], dict[str, Any]]] = {
     "secret in the form": _secret_in_the_form,
     "public client": _public,
     "without issuer": _without_issuer,
+    "openid": _openid,
 }
 
 
