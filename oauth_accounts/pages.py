@@ -148,9 +148,15 @@ def status_of(error: Exception, code: str) -> HTTPStatus:
     return HTTPStatus.BAD_REQUEST
 
 
+def _is_secure(request: HttpRequest) -> bool:
+    """Say whether the browser is on https, also behind a proxy that Django was not told of."""
+    base = conf.OAUTH_ACCOUNTS_BASE_URL or ""
+    return request.is_secure() or base.startswith("https:")
+
+
 def _cookie_name(request: HttpRequest) -> str:
     # The prefix makes browsers refuse a cookie that a sibling domain wrote.
-    return "__Host-oauth_accounts" if request.is_secure() else "oauth_accounts"
+    return "__Host-oauth_accounts" if _is_secure(request) else "oauth_accounts"
 
 
 def read_browser(request: HttpRequest) -> Secret | None:
@@ -167,7 +173,7 @@ def remember_browser(
         _cookie_name(request),
         value.get_value(),
         max_age=conf.OAUTH_ACCOUNTS_ATTEMPT_TTL,
-        secure=request.is_secure(),
+        secure=_is_secure(request),
         httponly=True,
         # Not Strict: the way back from the provider is a navigation across sites.
         samesite="Lax",

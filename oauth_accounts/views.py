@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
@@ -18,7 +19,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
 
@@ -35,6 +36,9 @@ logger = logging.getLogger("oauth_accounts")
 FAILURES = (OAuthAccountsError, ImproperlyConfigured)
 
 
+# MemberMixin asks for the log-in itself. LoginRequiredMiddleware would put the code of a
+# callback into the address of the log-in page.
+@method_decorator(login_not_required, name="dispatch")
 class PageMixin(View):
     """
     A view whose answers are neither cached nor framed, and which shows its own errors.
@@ -104,6 +108,8 @@ class PageMixin(View):
         return Provider.objects.filter(enabled=True, slug=slug).first()
 
 
+# Also in a project that has taken CsrfViewMiddleware out.
+@method_decorator(csrf_protect, name="dispatch")
 class MemberMixin(PageMixin):
     """A page for active, logged-in users, about accounts of their own."""
 
