@@ -12,7 +12,7 @@ from typing import Any
 from django.apps import apps
 from django.db import connection
 
-SEALED_COLUMNS = ("access_token", "refresh_token")
+SEALED_COLUMNS = ("access_token", "refresh_token", "id_token")
 
 
 def account() -> Any:

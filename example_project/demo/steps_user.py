@@ -37,9 +37,11 @@ def connect(visit: Visit, progress: Progress) -> str:
     require(query["response_type"] == ["code"], "not the code flow")
     require(query["code_challenge_method"] == ["S256"], "no PKCE with S256")
     require(query["redirect_uri"] == [visit.stack.redirect_uri], "another redirect URI")
+    require(query["scope"][0].split()[0] == "openid", "no ID token is asked for")
     return (
         f"“{button}” → {visit.page.status} to {target.netloc}{target.path} with "
-        f"response_type=code, PKCE S256, state {mask(query['state'][0])}"
+        f"response_type=code, PKCE S256, state {mask(query['state'][0])}, nonce "
+        f"{mask(query['nonce'][0])}"
     )
 
 

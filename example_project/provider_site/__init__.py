@@ -16,7 +16,7 @@ Any other word is a command of Django's: `shell`, `cleartokens`, ...
 Environment, all optional but the secret:
 
     EXAMPLE_CLIENT_SECRET    for prepare: the secret of the client
-    EXAMPLE_STATE_DIR        folder of the database and the key (.demo)
+    EXAMPLE_STATE_DIR        folder of the database and the keys (.demo)
     EXAMPLE_PROVIDER_PORT    port on 127.0.0.1 (8001)
     EXAMPLE_TOKEN_LIFETIME   lifetime of access tokens in seconds (20)
 
@@ -28,8 +28,10 @@ compared to the letter):
     token_endpoint           BASE/o/token/
     revocation_endpoint      BASE/o/revoke_token/
     userinfo_endpoint        BASE/api/userinfo/         scope profile
+    jwks_uri                 BASE/o/jwks.json           keys of ID tokens, scope openid
     api_base_url             BASE/api/                  me/: profile; notes/: notes
     metadata (RFC 8414)      BASE/.well-known/oauth-authorization-server
+    metadata (OpenID)        BASE/.well-known/openid-configuration
 
 The server is up when BASE/ answers 200. The user logs in at BASE/accounts/login/ with
 DEMO_USER and DEMO_PASSWORD of `example_project.provider_site.logins`.

@@ -45,6 +45,7 @@ def register_client(
     client.client_type = Application.CLIENT_CONFIDENTIAL
     client.authorization_grant_type = Application.GRANT_AUTHORIZATION_CODE
     client.redirect_uris = redirect_uri
+    client.algorithm = Application.RS256_ALGORITHM
     client.skip_authorization = False
     # Saving replaces the plain secret by its hash.
     client.client_secret = client_secret

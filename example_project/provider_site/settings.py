@@ -4,26 +4,44 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 BASE_DIR = Path(__file__).resolve().parent
 STATE_DIR = Path(os.environ.get("EXAMPLE_STATE_DIR", ".demo")).resolve()
 PORT = int(os.environ.get("EXAMPLE_PROVIDER_PORT", "8001"))
 
 
-def _secret_key(path: Path) -> str:
-    """Return the key in a file that only this user can read, made at the first call."""
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """Return what is in a file that only this user can read, made at the first call."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return path.read_text()
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
+        file.write(make())
     return path.read_text()
 
 
-SECRET_KEY = _secret_key(STATE_DIR / "provider.key")
+def _new_key() -> str:
+    return secrets.token_urlsafe(48)
+
+
+def _new_signing_key() -> str:
+    key = generate_private_key(public_exponent=65537, key_size=2048)
+    form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return key.private_bytes(*form).decode()
+
+
+SECRET_KEY = _kept(STATE_DIR / "provider.key", _new_key)
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "example_project.provider_site.urls"
@@ -86,7 +104,13 @@ TIME_ZONE = "UTC"
 OAUTH2_PROVIDER = {
     # Named, not derived from the request: it must be the same under any host name.
     "OIDC_ISS_ENDPOINT": f"http://127.0.0.1:{PORT}",
+    # ID tokens for clients that ask for `openid`, signed with RS256.
+    "OIDC_ENABLED": True,
+    "OIDC_RSA_PRIVATE_KEY": _kept(STATE_DIR / "provider.pem", _new_signing_key),
+    "OIDC_USERINFO_ENDPOINT": f"http://127.0.0.1:{PORT}/api/userinfo/",
+    "OIDC_RESPONSE_TYPES_SUPPORTED": ["code"],
     "SCOPES": {
+        "openid": "Know for certain who you are",
         "profile": "See your name and e-mail address",
         "notes": "Read your notes",
     },

@@ -15,6 +15,12 @@ oauth_urlpatterns = [
     path("o/authorize/", oauth_views.AuthorizationView.as_view(), name="authorize"),
     path("o/token/", oauth_views.TokenView.as_view(), name="token"),
     path("o/revoke_token/", oauth_views.RevokeTokenView.as_view(), name="revoke-token"),
+    path("o/jwks.json", oauth_views.JwksInfoView.as_view(), name="jwks-info"),
+    path(
+        ".well-known/openid-configuration",
+        oauth_views.ConnectDiscoveryInfoView.as_view(),
+        name="oidc-connect-discovery-info",
+    ),
 ]
 
 urlpatterns = [

@@ -105,9 +105,11 @@ OAUTH_ACCOUNTS_PROVIDERS = {
         "token_endpoint": f"{PROVIDER}/o/token/",
         "revocation_endpoint": f"{PROVIDER}/o/revoke_token/",
         "userinfo_endpoint": f"{PROVIDER}/api/userinfo/",
+        # The keys that it signs ID tokens with; needed because of the scope openid.
+        "jwks_uri": f"{PROVIDER}/o/jwks.json",
         "api_base_url": f"{PROVIDER}/api/",
         "label_path": "preferred_username",
-        "scopes": ["profile", "notes"],
+        "scopes": ["openid", "profile", "notes"],
         "authorization_response_iss_parameter_supported": True,
         "code_challenge_methods_supported": ["S256"],
     }

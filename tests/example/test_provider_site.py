@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+import jwt
 import pytest
 import requests
 from bs4 import BeautifulSoup
@@ -71,6 +72,26 @@ def test_whole_life_of_a_grant(provider_site, browser, client, consent_page):
     assert refuses(client.api("me/", second["access_token"]))
     refused = client.refresh(second["refresh_token"])
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+
+def test_openid_brings_a_signed_id_token(provider_site, browser, client, consent_page):
+    page = browser.get(client.authorization_url(scope="openid profile", nonce="n-1"))
+    assert "Know for certain who you are" in page.text
+    code = answer_in(browser.submit(page, "allow"))["code"]
+    first = client.redeem(code).json()
+    metadata = browser.get("/.well-known/openid-configuration").json()
+    [key] = browser.get(metadata["jwks_uri"]).json()["keys"]
+    claims = jwt.decode(
+        first["id_token"],
+        jwt.PyJWK(key),
+        algorithms=["RS256"],
+        audience=CLIENT_ID,
+        issuer=provider_site.base,
+    )
+    assert (claims["sub"], claims["nonce"]) == ("1", "n-1")
+    second = client.refresh(first["refresh_token"]).json()
+    later = jwt.decode(second["id_token"], options={"verify_signature": False})
+    assert (later["iss"], later["sub"]) == (claims["iss"], claims["sub"])
 
 
 def test_replayed_refresh_token_ends_the_family(client, tokens):
@@ -194,8 +215,9 @@ def test_database_holds_no_token_and_no_secret(provider_site, tokens):
         assert secret not in dump
 
 
-def test_key_can_be_read_by_its_owner_only(provider_site):
-    assert (provider_site.state_dir / "provider.key").stat().st_mode & 0o077 == 0
+def test_keys_can_be_read_by_their_owner_only(provider_site):
+    for name in ("provider.key", "provider.pem"):
+        assert (provider_site.state_dir / name).stat().st_mode & 0o077 == 0
 
 
 def test_prepare_may_be_repeated(provider_site, client, tokens):

@@ -319,6 +319,20 @@ class AnyChallenge:
 
 
 class TestConfiguration:
+    def test_a5_3_no_request_of_a_user_asks_for_metadata(
+        self, browser: Browser, openid: Provider, server: FakeProvider
+    ) -> None:
+        # A server that has been taken over would like to be asked.
+        changed = {**server.metadata, "token_endpoint": "https://evil.example/token"}
+        server.script(*[Answer(json=changed)] * 9, endpoint="metadata")
+        account = browser.connect()
+        account.refresh()
+        browser.post(reconnect_url(account))
+        assert len(server.token_requests) == 2
+        assert not any("well-known" in request.path for request in server.requests)
+        openid.refresh_from_db()
+        assert openid.token_endpoint == server.token_endpoint
+
     @pytest.mark.parametrize("name", ["issuer", "jwks_uri"])
     def test_a4_3_nobody_connects_where_nothing_can_be_checked(
         self, browser: Browser, openid: Provider, name: str, caplog: Any
