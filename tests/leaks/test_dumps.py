@@ -86,7 +86,7 @@ def mariadb_dump(*options: str) -> bytes:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("options", [(), ("--inserts",), ("-Fc", "-Z0")])
-def test_c3_pg_dump(full: Secrets, options: tuple[str, ...]) -> None:
+def test_c3_1_pg_dump(full: Secrets, options: tuple[str, ...]) -> None:
     dumped = pg_dump(*options)
     assert sealed_text().encode().hex().encode() in dumped
     assert full.found_in(dumped=dumped) == []
@@ -94,7 +94,7 @@ def test_c3_pg_dump(full: Secrets, options: tuple[str, ...]) -> None:
 
 @pytest.mark.mariadb
 @pytest.mark.parametrize("options", [(), ("--hex-blob",), ("--xml",)])
-def test_c3_mariadb_dump(full: Secrets, options: tuple[str, ...]) -> None:
+def test_c3_1_mariadb_dump(full: Secrets, options: tuple[str, ...]) -> None:
     dumped = mariadb_dump(*options)
     sealed = sealed_text().encode()
     assert sealed in dumped or sealed.hex().upper().encode() in dumped
@@ -102,7 +102,7 @@ def test_c3_mariadb_dump(full: Secrets, options: tuple[str, ...]) -> None:
 
 
 @pytest.mark.sqlite
-def test_c3_the_files_of_sqlite(full: Secrets) -> None:
+def test_c3_1_the_files_of_sqlite(full: Secrets) -> None:
     path = Path(connection.settings_dict["NAME"])
     files = sorted(path.parent.glob(f"{path.name}*"))
     content = b"".join(file.read_bytes() for file in files)
@@ -112,7 +112,7 @@ def test_c3_the_files_of_sqlite(full: Secrets) -> None:
 
 @pytest.mark.parametrize("format_", ["json", "jsonl", "xml"])
 @pytest.mark.parametrize("of", [(), ("oauth_accounts",)])
-def test_c3_dumpdata_refuses(
+def test_c3_1_dumpdata_refuses(
     full: Secrets,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -132,7 +132,7 @@ def test_c3_dumpdata_refuses(
     assert sealed_text() not in written
 
 
-def test_c3_dumpdata_without_the_sealed_models_works(full: Secrets) -> None:
+def test_c3_1_dumpdata_without_the_sealed_models_works(full: Secrets) -> None:
     models = ("connectedaccount", "provider", "authorizationattempt")
     sealed = [*models, "pendingrevocation", "unreadanswer"]
     out = Path(os.devnull)

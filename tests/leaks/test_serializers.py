@@ -42,7 +42,7 @@ def serializer_of(of: type[Model]) -> type[serializers.ModelSerializer[Any]]:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_c3_rest_framework_with_all_fields(full: Secrets, model: type[Model]) -> None:
+def test_c3_8_rest_framework_with_all_fields(full: Secrets, model: type[Model]) -> None:
     rows = model._default_manager.all()
     data = serializer_of(model)(rows, many=True).data
     assert len(data) >= 1
@@ -57,7 +57,7 @@ def test_c3_rest_framework_with_all_fields(full: Secrets, model: type[Model]) ->
         assert shown <= {None, "<sealed>"}
 
 
-def test_c3_a_serialiser_cannot_change_a_stored_token(full: Secrets) -> None:
+def test_c3_8_a_serialiser_cannot_change_a_stored_token(full: Secrets) -> None:
     account = ConnectedAccount.objects.filter(access_token__isnull=False).get()
     before = stored(account)
     changed = serializer_of(ConnectedAccount)(
@@ -70,7 +70,7 @@ def test_c3_a_serialiser_cannot_change_a_stored_token(full: Secrets) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_c3_an_export_as_csv(full: Secrets, model: type[Model]) -> None:
+def test_c3_8_an_export_as_csv(full: Secrets, model: type[Model]) -> None:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerows(model._default_manager.values_list())
@@ -84,7 +84,7 @@ def test_c3_an_export_as_csv(full: Secrets, model: type[Model]) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_c3_a_cache_takes_no_row_with_a_secret(
+def test_c3_8_a_cache_takes_no_row_with_a_secret(
     full: Secrets, model: type[Model]
 ) -> None:
     names = sealed_columns(model)

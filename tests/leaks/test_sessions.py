@@ -23,7 +23,7 @@ OWN_COOKIE = "oauth_accounts"
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("messages", ["session", "cookie", "fallback"])
-def test_a8_1_nothing_secret_is_kept_for_a_browser(
+def test_a8_1_c3_7_nothing_secret_is_kept_for_a_browser(
     owner: Any,
     provider: Provider,
     server: FakeProvider,
