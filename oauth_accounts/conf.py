@@ -78,7 +78,7 @@ class Settings:
     @property
     def OAUTH_ACCOUNTS_CALLS_PER_PROVIDER(self) -> int:
         """Callers of one process that may be busy with one provider at a time."""
-        return max(1, int(getattr(settings, "OAUTH_ACCOUNTS_CALLS_PER_PROVIDER", 8)))
+        return int(getattr(settings, "OAUTH_ACCOUNTS_CALLS_PER_PROVIDER", 8))
 
     @property
     def OAUTH_ACCOUNTS_PRIVATE_HOSTS(self) -> Sequence[str]:

@@ -50,7 +50,8 @@ def turn(slug: str, *, patient: bool = True) -> Iterator[None]:
 
 def _enter(slug: str, me: int, patient: bool) -> None:
     until = monotonic() + (WAIT_SECONDS if patient else 0.0)
-    limit = conf.OAUTH_ACCOUNTS_CALLS_PER_PROVIDER
+    # Check E005 says that none at all is wrong; here one is the least.
+    limit = max(1, conf.OAUTH_ACCOUNTS_CALLS_PER_PROVIDER)
     with _left:
         while len(inside := _those_inside(slug)) >= limit:
             slow_at = min(inside.values()) + SLOW_SECONDS

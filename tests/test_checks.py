@@ -237,6 +237,7 @@ class TestTriggers:
         tested = {case[:4] for case in TRIGGERS}
         tested |= {"E002", "E009", "E010", "E011", "W001", "W002", "W012"}
         tested |= {"W004", "W005", "W006"}  # test_checks_sweeps
+        tested |= {"W007"}  # test_checks_canary
         tested |= {"W008"}  # test_checks_database
 
         assert set(re.findall(r'id="oauth_accounts\.(\w+)"', source)) == tested
