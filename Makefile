@@ -30,7 +30,7 @@ DEMO_EXTRAS := demo$(if $(filter postgres%,$(DATABASE_URL)),$(comma)postgres)$(s
 DEMO_ENV := $(VENV)/.installed-$(subst $(comma),-,$(DEMO_EXTRAS))
 
 .PHONY: help demo serve bench chaos test test-sqlite test-postgres test-mariadb check lint bandit format \
-	types contracts migrations docs changelog spelling simulate clean
+	types contracts migrations docs changelog spelling fuzz simulate clean
 .DEFAULT_GOAL := help
 
 help:
@@ -40,6 +40,7 @@ help:
 	@echo "make check   everything CI asks for, the suite included (SUITE=no: without)"
 	@echo "make bench   measure it beside other libraries (PostgreSQL and Redis must run)"
 	@echo "make chaos   kill workers for ten minutes and look for what is lost"
+	@echo "make fuzz    look for bytes that break what reads them"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make simulate  play 100 million accounts; updates docs/scaling.md"
 
@@ -60,6 +61,7 @@ $(VENV)/.installed-bench: EXTRAS := bench
 $(VENV)/.installed-check: EXTRAS := test,docs,dev
 $(VENV)/.installed-docs: EXTRAS := docs
 $(VENV)/.installed-simulate: EXTRAS := simulate
+$(VENV)/.installed-fuzz: EXTRAS := fuzz
 
 $(VENV)/.installed-%: setup.cfg pyproject.toml $(BIN)/python
 	@echo "==> installing the package with [$(EXTRAS)]"
@@ -159,6 +161,14 @@ changelog: $(VENV)/.installed-check
 spelling: $(VENV)/.installed-check
 	@echo "==> spelling"
 	@$(BIN)/codespell
+
+# ---- hostile bytes ------------------------------------------------------------------
+
+# Seconds for each target.
+FUZZ ?= 15
+
+fuzz: $(VENV)/.installed-fuzz
+	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ)
 
 # ---- past one machine ---------------------------------------------------------------
 

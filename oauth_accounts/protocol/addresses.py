@@ -21,7 +21,7 @@ MAX_PORT = 65_535
 # Names in other scripts have to be given in punycode for the same reason.
 _URL = re.compile(
     r"(?P<scheme>https?)://"
-    r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
+    r"(?P<host>[A-Za-z0-9._-]+|\[(?P<six>[0-9A-Fa-f:.]+)\])"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?"
     r"(?P<path>/[A-Za-z0-9._~:/\[\]@!$&'()*+,;=%-]*)?"
     r"(?P<query>\?[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*)?",
@@ -108,6 +108,9 @@ def _match(url: object, allow_query: bool) -> re.Match[str] | None:
         return None
     match = _URL.fullmatch(url)
     if match is None or (match["query"] is not None and not allow_query):
+        return None
+    # "[cafe]" would do for a name, and some parsers raise on it.
+    if match["six"] is not None and ":" not in match["six"]:
         return None
     return match if int(match["port"] or HTTPS_PORT) <= MAX_PORT else None
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -52,37 +53,35 @@ class Answer:
     """Seconds, from the Retry-After header."""
 
 
-class _Object(dict[str, Any]):
-    """A JSON object that remembers whether a name came twice."""
-
-    has_duplicates = False
-
-
-def read_object(body: bytes) -> dict[str, Any] | None:
+def read_object(body: bytes, *, strict: bool = False) -> dict[str, Any] | None:
     """
     Read a JSON object, or return None when the bytes are not exactly one.
 
     NaN and infinities become None, integers too long to convert become an infinite
     float. An object that names a member twice is refused: readers disagree about which
-    one counts.
+    one counts. strict: so are those with such an object inside.
     """
+    ambiguous: list[dict[str, Any]] = []
     try:
         document = json.loads(
             body.decode("utf-8-sig"),
-            object_pairs_hook=_from_pairs,
+            object_pairs_hook=partial(_from_pairs, ambiguous),
             parse_int=_to_int,
             parse_constant=lambda name: None,
         )
     except (ValueError, RecursionError):
         return None
-    if not isinstance(document, _Object) or document.has_duplicates:
+    if not isinstance(document, dict) or (strict and ambiguous):
         return None
-    return document
+    return None if any(one is document for one in ambiguous) else document
 
 
-def _from_pairs(pairs: list[tuple[str, Any]]) -> _Object:
-    result = _Object(pairs)
-    result.has_duplicates = len(result) != len(pairs)
+def _from_pairs(
+    ambiguous: list[dict[str, Any]], pairs: list[tuple[str, Any]]
+) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        ambiguous.append(result)
     return result
 
 

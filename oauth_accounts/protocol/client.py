@@ -265,7 +265,7 @@ class OAuth2Client:
                 "insufficient_scope", provider_code=error_member(answer)
             )
         _raise_failure(answer)
-        profile = read_object(answer.body)
+        profile = read_object(answer.body, strict=True)
         if profile is None:
             raise ProviderUnavailable("bad_answer")
         return dict(profile)

@@ -22,4 +22,8 @@ def fetch_document(url: str) -> dict[str, Any] | None:
     """
     request = requests.Request("GET", url, headers={"Accept": "application/json"})
     answer = call(BoundedSession(), request, max_body=MAX_DOCUMENT)
-    return read_object(answer.body) if answer.status == HTTPStatus.OK else None
+    return (
+        read_object(answer.body, strict=True)
+        if answer.status == HTTPStatus.OK
+        else None
+    )

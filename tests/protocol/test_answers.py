@@ -304,6 +304,18 @@ class TestRetryAfter:
 class TestObjects:
     def test_names_that_come_twice_are_refused(self):
         assert read_object(b'{"sub": "a", "sub": "b"}') is None
+        assert read_object(b'{"sub": "a", "s\\u0075b": "b"}') is None
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"data": {"id": 1, "id": 2}}',
+            b'{"data": [{"a": 1}, {"id": 1, "id": 2}], "id": 3}',
+        ],
+    )
+    def test_d10_also_inside_where_they_say_who_somebody_is(self, body):
+        assert read_object(body) is not None
+        assert read_object(body, strict=True) is None
 
     def test_numbers_without_end_are_infinite(self):
         body = b'{"a": ' + b"9" * 10_000 + b', "b": NaN, "c": -' + b"9" * 300 + b"}"

@@ -106,7 +106,10 @@ class TestUserinfo:
             userinfo(client)
         assert caught.value.code == code
 
-    def test_two_subjects_are_none(self, server, client):
-        server.script = answer(200, body=b'{"sub": "a", "sub": "b"}')
+    @pytest.mark.parametrize(
+        "body", [b'{"sub": "a", "sub": "b"}', b'{"data": {"id": 1, "id": 2}}']
+    )
+    def test_two_subjects_are_none(self, server, client, body):
+        server.script = answer(200, body=body)
         with pytest.raises(ProviderUnavailable):
             userinfo(client)
