@@ -47,6 +47,21 @@ JSON = [
     b'{"error": "' + b"x" * 10_000 + b'"}',
 ]
 
+CLAIMS = (
+    b'{"iss": "https://idp.example", "aud": "client-1", "sub": "alice", "iat": 1000, '
+    b'"exp": 99999999999, "nonce": "nonce-1"}'
+)
+METADATA = (
+    b'{"issuer": "https://idp.example", "jwks_uri": "https://idp.example/keys", '
+    b'"authorization_endpoint": "https://idp.example/authorize", '
+    b'"token_endpoint": "https://idp.example/token", '
+    b'"scopes_supported": ["openid"], "code_challenge_methods_supported": ["S256"]}'
+)
+KEYS = (
+    b'{"keys": [{"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}, {"kty": "EC", '
+    b'"crv": "P-256", "x": "AA", "y": "AA"}, {"kty": "OKP", "crv": "Ed25519", "x": ""}]}'
+)
+
 CORPUS: dict[str, list[bytes]] = {
     "token_answer": [b"\x00\x00" + body for body in (TOKENS, *JSON)]
     + [b"\x03\x00" + body for body in JSON],
@@ -108,5 +123,40 @@ CORPUS: dict[str, list[bytes]] = {
         HEAD + b"Retry-After: \xff\r\nDate: \xff\r\n\r\n{}",
         HEAD + b" folded\r\n: empty\r\n\r\n{}",
         HEAD + b"Content-Type: text/html; charset=\xff; charset=x\r\n\r\n{}",
+    ],
+    "id_token_bytes": [
+        b'{"alg": "ES256"}\n' + CLAIMS + b"\n" + b"x" * 64,
+        b'{"alg": "none"}\n' + CLAIMS + b"\n",
+        b'{"alg": "ES256", "crit": ["b64"], "b64": false}\n{}\nx',
+        b'{"alg": "ES256", "typ": 5, "kid": []}\n{}\nx',
+        b'{"alg": ["ES256"]}\n{}\n\n\n',
+        b"e30.e30.e30",
+        b"..",
+        b"\xff.\xff.\xff",
+    ],
+    "id_token_claims": [
+        CLAIMS,
+        CLAIMS.replace(b"1000", b"1e400"),
+        CLAIMS.replace(b"1000", b"true"),
+        CLAIMS.replace(b"1000", b"9" * 254),
+        CLAIMS.replace(b'"client-1"', b'["client-1", 5]'),
+        CLAIMS.replace(b'"alice"', b'"\\ud800"'),
+        *JSON,
+    ],
+    "metadata": [
+        METADATA,
+        METADATA.replace(b'["openid"]', b'"openid"'),
+        METADATA.replace(b'["openid"]', b'["\\ud800", 5]'),
+        METADATA.replace(b"https://idp.example/token", b"https://[cafe]/"),
+        METADATA.replace(b"https://idp.example/token", b"javascript:alert(1)"),
+        *JSON,
+    ],
+    "keys": [
+        *(bytes([choice]) + KEYS for choice in range(0, 32, 3)),
+        b'\x00{"keys": {"kty": "RSA"}}',
+        b'\x00{"keys": [{"kty": "RSA", "n": 5, "e": []}]}',
+        b'\x00{"keys": [{"kty": "RSA", "n": "' + b"A" * 20_000 + b'", "e": "AQAB"}]}',
+        b'\x06{"keys": [{"kty": "EC", "crv": 5, "x": "\xc3\xa9", "y": null}]}',
+        *(b"\x00" + body for body in JSON),
     ],
 }

@@ -30,9 +30,12 @@ from oauth_accounts.protocol.answers import (
     parse_retry_after,
     read_object,
 )
+from oauth_accounts.protocol.claims import unverified_claims
 from oauth_accounts.protocol.connections import BoundedSocket, GuardedHTTPConnection
 from oauth_accounts.protocol.tokens import MAX_LIFETIME, parse_token_answer
 from oauth_accounts.protocol.transport import BoundedSession, call, check_url
+from tests.fuzz.openid import id_token_bytes, id_token_claims, keys, metadata
+from tests.fuzz.outcomes import outcome
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 STATUSES = (200, 200, 200, 400, 401, 403, 429, 500, 204, 302)
@@ -65,7 +68,7 @@ def token_answer(data: bytes) -> None:
         assert secret is None or secret.get_value().encode()
     assert tokens.expires_in is None or 0 <= tokens.expires_in <= MAX_LIFETIME
     assert all(scope.isascii() for scope in tokens.scopes or ())
-    assert tokens.subject is None or isinstance(tokens.subject, str)
+    assert isinstance(unverified_claims(tokens.id_token), dict)
 
 
 def userinfo_answer(data: bytes) -> None:
@@ -88,7 +91,7 @@ def userinfo_answer(data: bytes) -> None:
 def url(data: bytes) -> None:
     """Read an address: what is let through means the same to every parser."""
     text = data.decode("utf-8", "surrogateescape")
-    refusal = _outcome(check_url, text, allow_query=True)
+    refusal = outcome(check_url, text, allow_query=True)
     if refusal is not None:
         assert refusal.code == "url_refused"
         return
@@ -136,7 +139,7 @@ def http_answer(data: bytes) -> None:
     with _served(data):
         session = BoundedSession()
         request = requests.Request("POST", "http://127.0.0.1:1/token", data="a=b")
-        found = _outcome(call, session, request)
+        found = outcome(call, session, request)
     assert not session.cookies
     if isinstance(found, OAuthAccountsError):
         assert found.code == "outcome_unknown"
@@ -144,14 +147,6 @@ def http_answer(data: bytes) -> None:
     else:
         assert 200 <= found.status <= 999
         assert len(found.body) <= transport.MAX_BODY
-
-
-def _outcome(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Return what some work returns, or the error of ours that it raises."""
-    try:
-        return work(*args, **kwargs)
-    except OAuthAccountsError as error:
-        return error
 
 
 @contextlib.contextmanager
@@ -180,5 +175,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         retry_after,
         callback_query,
         http_answer,
+        id_token_bytes,
+        id_token_claims,
+        metadata,
+        keys,
     )
 }
