@@ -38,7 +38,7 @@ if __name__ == "__main__":
     for name in added:
         __import__(name)
     seconds = time.perf_counter() - started
-    loaded = [name for name in ("celery", "kombu") if name in sys.modules]
+    loaded = [name for name in ("celery", "kombu", "jwt") if name in sys.modules]
     if "oauth_accounts.catalogue" in sys.modules:
         loaded.append("catalogue")
     print(json.dumps({"milliseconds": seconds * 1000, "loaded": loaded}))

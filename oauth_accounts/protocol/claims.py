@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oauth_accounts.fields import Secret
+from oauth_accounts.frames import without_frames
 from oauth_accounts.protocol.answers import read_object
 
 # Beyond this nobody looks inside (a size that Authlib has too, since 1.6.5).
@@ -22,6 +23,7 @@ def read_part(part: str) -> dict[str, Any] | None:
         return None
 
 
+@without_frames
 def unverified_claims(id_token: Secret | None) -> dict[str, Any]:
     """Return what an ID token says; nothing when there is none, or it cannot be read."""
     text = id_token.get_value() if id_token is not None else ""
