@@ -6,6 +6,10 @@ from collections.abc import Collection
 from typing import Any
 
 from oauth_accounts.fields import Secret
+from oauth_accounts.forms import SECRET_FIELDS
+
+# The inputs of a provider's page that nothing may quote.
+ENTERED = tuple(f"new_{name}" for name in SECRET_FIELDS)
 
 
 def mask_entered(request: Any, names: Collection[str]) -> None:

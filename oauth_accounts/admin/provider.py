@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from oauth_accounts import moving
-from oauth_accounts.admin import addresses, breaker
-from oauth_accounts.admin.entered import mask_entered
+from oauth_accounts.admin import addresses, breaker, comparison, page
+from oauth_accounts.admin.entered import ENTERED, mask_entered
 from oauth_accounts.admin.obstacles import obstacle_of
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.forms import SECRET_FIELDS, ProviderForm
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Provider]
 else:
     _ModelAdmin = admin.ModelAdmin
-
-STORED = "_stored_secrets"
-ENTERED = tuple(f"new_{name}" for name in SECRET_FIELDS)
 
 
 @admin.register(Provider)
@@ -54,6 +51,7 @@ class ProviderAdmin(_ModelAdmin):
             "userinfo_endpoint",
             "jwks_uri",
             "api_base_url",
+            "comparison",
         ),
         _("Permissions and identity"): (
             "scopes",
@@ -82,7 +80,7 @@ class ProviderAdmin(_ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
         writable = self._is_writable(request, obj)
         fieldsets: list[tuple[Any, dict[str, Any]]] = [
-            (title, {"fields": _shown(names, obj, writable)})
+            (title, {"fields": page.shown_fields(names, obj, writable)})
             for title, names in self.fields_of_page.items()
         ]
         if obj is not None:
@@ -104,7 +102,8 @@ class ProviderAdmin(_ModelAdmin):
         self, request: HttpRequest, obj: Provider | None = None
     ) -> Any:
         hints = (f"{name}_hint" for name in SECRET_FIELDS)
-        always = ("state", "callback", "calls", "resume", "alteration", *hints)
+        shown = ("state", "callback", "calls", "resume", "alteration", "comparison")
+        always = (*shown, *hints)
         if obj is None:
             return always
         # Part of the redirect URI that is registered at the provider.
@@ -114,9 +113,7 @@ class ProviderAdmin(_ModelAdmin):
     def get_object(self, *args: Any, **kwargs: Any) -> Provider | None:
         provider = super().get_object(*args, **kwargs)
         if provider is not None:
-            # The form changes the instance even when it turns out to be invalid.
-            stored = {n for n in SECRET_FIELDS if getattr(provider, n) is not None}
-            provider.__dict__[STORED] = stored
+            page.note_stored(provider)
         return provider
 
     def get_prepopulated_fields(
@@ -155,6 +152,10 @@ class ProviderAdmin(_ModelAdmin):
     @admin.display(description=_("what differs"))
     def alteration(self, provider: Provider) -> str:
         return addresses.description(provider)
+
+    @admin.display(description=_("metadata"))
+    def comparison(self, provider: Provider) -> str:
+        return comparison.link(self, provider)
 
     @admin.display(description=_("redirect URI"))
     def callback(self, provider: Provider) -> str:
@@ -222,8 +223,19 @@ class ProviderAdmin(_ModelAdmin):
             self.admin_site.admin_view(partial(breaker.resume_view, modeladmin=self)),
             name="oauth_accounts_provider_resume",
         )
+        compare = path(
+            "<path:object_id>/compare/",
+            self.admin_site.admin_view(self.compare_view),
+            name="oauth_accounts_provider_compare",
+        )
         # Before Django's own, which take any path for the key of a provider.
-        return [resume, *super().get_urls()]
+        return [resume, compare, *super().get_urls()]
+
+    @method_decorator(sensitive_post_parameters(*ENTERED))
+    def compare_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show the provider beside its metadata."""
+        mask_entered(request, ENTERED)
+        return comparison.compare_view(request, self, object_id)
 
     def save_model(
         self, request: HttpRequest, obj: Provider, form: Any, change: bool
@@ -249,7 +261,9 @@ class ProviderAdmin(_ModelAdmin):
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         provider = self.get_object(request, unquote(object_id))
-        if provider is not None and (obstacle := obstacle_of(provider)):
+        # How many accounts there are is not for everybody to know.
+        allowed = provider is not None and self.has_delete_permission(request, provider)
+        if provider is not None and allowed and (obstacle := obstacle_of(provider)):
             self.message_user(request, obstacle, messages.ERROR)
             name = "admin:oauth_accounts_provider_change"
             address = reverse(
@@ -260,23 +274,6 @@ class ProviderAdmin(_ModelAdmin):
             request, object_id, *args, **kwargs
         )
         return response
-
-
-def _shown(
-    names: tuple[str, ...], obj: Provider | None, writable: bool
-) -> list[str | tuple[str, str]]:
-    """Put inputs in the place of secrets, or hints where nothing can be entered."""
-    shown: list[str | tuple[str, str]] = []
-    for name in names:
-        if name not in SECRET_FIELDS:
-            shown.append(name)
-        elif not writable:
-            shown.append(f"{name}_hint")
-        elif obj is not None and name in obj.__dict__.get(STORED, ()):
-            shown.append((f"new_{name}", f"remove_{name}"))
-        else:
-            shown.append(f"new_{name}")
-    return shown
 
 
 def _stored(value: object) -> str:
