@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from string import ascii_letters, digits
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -23,6 +24,7 @@ MIN_KEY_LENGTH = 32
 # A key of random bytes in hex has up to 16 different characters; one typed by hand,
 # or the same letter held down, rarely reaches half of that.
 MIN_DISTINCT_CHARACTERS = 8
+_ALPHABET = f"{ascii_letters}{digits}-_".encode()
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Keyring:
     fernets: tuple[Fernet, ...]
     ids: tuple[str, ...]
     reader: MultiFernet
+    orders: Mapping[str, tuple[Fernet, ...]]
+    """All keys, by the id of the one to try first."""
 
     @property
     def current_id(self) -> str:
@@ -59,19 +63,15 @@ class Keyring:
 
         Raises TokenUndecryptable when no key opens it.
         """
+        order = self.orders.get(likely, self.fernets)
         newest = self.fernets[0]
-        for fernet in self._in_order(likely) if _is_canonical(ciphertext) else ():
+        for fernet in order if _is_canonical(ciphertext) else ():
             try:
                 plaintext = fernet.decrypt(ciphertext)
             except InvalidToken:
                 continue
             return ciphertext if fernet is newest else newest.encrypt(plaintext)
         raise TokenUndecryptable
-
-    def _in_order(self, likely: str) -> tuple[Fernet, ...]:
-        if likely not in self.ids:
-            return self.fernets
-        return (self.fernets[self.ids.index(likely)], *self.fernets)
 
 
 def seal(plaintext: bytes) -> bytes:
@@ -95,8 +95,11 @@ def open_sealed(ciphertext: bytes) -> bytes:
 
 def _is_canonical(ciphertext: bytes) -> bool:
     # Readers of base64 pass over what is none, and over the last bits of the last character.
+    if len(ciphertext) % 4 or ciphertext[:-4].translate(None, _ALPHABET):
+        return False
+    end = ciphertext[-4:]
     try:
-        return urlsafe_b64encode(urlsafe_b64decode(ciphertext)) == ciphertext
+        return urlsafe_b64encode(urlsafe_b64decode(end)) == end
     except ValueError:
         return False
 
@@ -190,10 +193,15 @@ def _validated(
 def _build(keys: tuple[str | bytes, ...], use_hkdf: bool) -> Keyring:
     derived = [derive_fernet_key(key) if use_hkdf else _as_bytes(key) for key in keys]
     fernets = tuple(Fernet(key) for key in derived)
+    ids = tuple(
+        hmac.new(key, b"kid", hashlib.sha256).hexdigest()[:8] for key in derived
+    )
     return Keyring(
         fernets=fernets,
+        ids=ids,
         reader=MultiFernet(fernets),
-        ids=tuple(
-            hmac.new(key, b"kid", hashlib.sha256).hexdigest()[:8] for key in derived
-        ),
+        orders={
+            key_id: (fernet, *(other for other in fernets if other is not fernet))
+            for key_id, fernet in zip(ids, fernets, strict=True)
+        },
     )
