@@ -9,10 +9,12 @@ with what is left.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +32,9 @@ BATCH_SIZE = 1000
 # Rows that others wrote or locked meanwhile are looked at again, so often and after a while.
 PASSES = 5
 PAUSE_SECONDS = 0.5
+# Each answer of the database would wait 5 ms for the interpreter, as long as the other thread
+# seals, and a batch has several.
+SWITCH_SECONDS = 0.0005
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,9 +75,20 @@ def run(
     Raises ImproperlyConfigured when FERNET_KEYS is not usable.
     """
     rotation = _Rotation(batch_size, dry_run, progress)
-    for table in sealed_rows.tables():
-        rotation.rotate(table)
+    with _quick_to_switch():
+        for table in sealed_rows.tables():
+            rotation.rotate(table)
     return Result(resealed=rotation.resealed, undecryptable=rotation.undecryptable)
+
+
+@contextmanager
+def _quick_to_switch() -> Iterator[None]:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def count_rows() -> int:

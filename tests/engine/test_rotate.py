@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 
 import pytest
@@ -145,8 +146,10 @@ class TestRun:
         def stop(done):
             raise KeyboardInterrupt
 
+        usual = sys.getswitchinterval()
         with pytest.raises(KeyboardInterrupt):
             rotate.run(batch_size=2, progress=stop)
+        assert sys.getswitchinterval() == usual
 
         assert (under(keyring.current_key_id()), under(old)) == (2, 4)
         assert rotate.run(batch_size=2).resealed == 5
