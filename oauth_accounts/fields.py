@@ -219,6 +219,12 @@ class SealedTextField(_TextField):
             "save it, so that the value can be bound to its row."
         )
 
+    def get_db_prep_value(
+        self, value: Any, connection: Any, prepared: bool = False
+    ) -> Any:
+        # Django before 5.2.3 asks for this inside of Case and When, also to save.
+        return self.get_db_prep_save(value, connection)
+
     def _refuse_plaintext(self, expression: Any) -> None:
         if isinstance(expression, Value):
             self._refuse_plain_value(expression)

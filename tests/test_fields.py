@@ -11,6 +11,7 @@ import traceback
 import pytest
 from django.core.exceptions import FieldError
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection
 from django.db.models import Case, F, Value, When
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Concat
@@ -206,6 +207,15 @@ class SealedTextFieldTests(SimpleTestCase):
                 TypeError, match="access_token takes sealed values only"
             ):
                 self.field.get_db_prep_save(value, None)
+            with pytest.raises(TypeError, match="takes sealed values only"):
+                self.field.get_db_prep_value(value, None)
+
+    def test_what_django_asks_for_inside_of_case_is_the_same(self):
+        sealed = Sealed(b"bytes")
+
+        for prepared in (False, True):
+            value = self.field.get_db_prep_value(sealed, connection, prepared)
+            assert bytes(value) == b"bytes"
 
     def test_nothing_stays_nothing(self):
         assert self.field.get_db_prep_save(None, None) is None

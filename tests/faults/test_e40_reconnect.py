@@ -19,7 +19,7 @@ def reconnect(server, provider, owner, subject="alice"):
     started = connect.start(request, provider)
     back = RequestFactory().get(server.authorize(started.url, subject=subject))
     back.user = owner
-    return connect.finish(back, provider.slug, started.browser.get_value())
+    return connect.finish(back, provider.slug, started.browser)
 
 
 @pytest.mark.parametrize("path", PATHS)
