@@ -119,11 +119,16 @@ def ask(
 
 
 def _first_claims(account: ConnectedAccount) -> dict[str, Any]:
-    """Return what the ID token said with which the account was connected."""
+    """Return what an ID token has to repeat of the one the account was connected with."""
     try:
-        return unverified_claims(account.reveal("id_token"))
+        first = unverified_claims(account.reveal("id_token"))
     except TokenError:
+        first = {}
+    if not first:
         return {}
+    provider = account.provider
+    # As of now: a provider that has moved is followed by `rebind`.
+    return {**first, "iss": provider.issuer, "aud": provider.client_id}
 
 
 def _is_for_another(

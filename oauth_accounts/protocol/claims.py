@@ -39,7 +39,7 @@ def is_continued(first: Mapping[str, Any], later: Mapping[str, Any]) -> bool:
     among its own, and the same nonce, where there is one. No signature is needed for that:
     the later one is good enough to refuse, and only to refuse.
 
-    first, later: claims; a later token that has none says nothing.
+    first: claims, brought up to date. later: claims; a token that has none says nothing.
     """
     if not later:
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -105,6 +106,22 @@ def test_a4_7_e25_another_person_client_or_issuer_is_refused(
     [pending] = PendingRevocation.objects.all()
     assert pending.reveal("refresh_token").get_value() == grant.refresh_tokens[-1]
     assert not asked_for_keys(server)
+
+
+@both
+def test_a4_7_a_provider_that_has_moved_is_the_same(account, server, swept):
+    # As after `rebind`: the row has the new issuer, and the first ID token the old one.
+    old = {"iss": "https://old.example", "sub": "alice", "aud": server.client_id}
+    account.id_token = Secret(server.id_tokens.sign(old))
+    account.save(update_fields=["id_token"])
+    refresh(account, swept)
+    assert (account.status, account.generation) == ("active", 1)
+    server.id_tokens.claims["iss"] = "https://old.example"
+    account.stored_row().update(refresh_due_at=account.issued_at)
+    with contextlib.suppress(ReauthRequired):
+        refresh(account, swept)
+    account.reload()
+    assert account.status_reason == "identity_changed"
 
 
 def test_a4_7_the_subject_counts_where_the_id_is_another_one(account, server):
