@@ -247,3 +247,26 @@ def test_c3_a8_9_a_page_of_the_admin_about_an_account(
     with broken("django.contrib.admin.sites.AdminSite.each_context"):
         response = desk.get(f"connectedaccount_{page}", account.pk)
     reports(response)
+
+
+OPENID = [
+    "oauth_accounts.protocol.id_token.find_key",
+    "oauth_accounts.protocol.id_token._problem",
+    "oauth_accounts.protocol.id_token._is_for",
+    "oauth_accounts.identity.read_identity",
+    "oauth_accounts.grant._create",
+]
+
+
+@pytest.mark.parametrize("target", OPENID)
+def test_c3_a8_9_callback_with_an_id_token(
+    browser: Browser, server: Any, secrets: Secrets, reports: Any, target: str
+) -> None:
+    Provider.objects.update(scopes=["openid"], jwks_uri=server.jwks_uri)
+    path = browser.consent(browser.start())
+    with broken(target):
+        response = browser.get(path)
+    issued = [token for grant in server.grants for token in grant.access_tokens]
+    assert len(issued) == 1
+    secrets.update(issued)
+    reports(response)

@@ -38,7 +38,7 @@ CALLBACK = [
     "http.client.HTTPConnection.endheaders",
     "oauth_accounts.protocol.answers._from_pairs",
     "oauth_accounts.protocol.tokens._scopes",
-    "oauth_accounts.connect.read_identity",
+    "oauth_accounts.identity.read_identity",
     "cryptography.fernet.Fernet.encrypt",
     "oauth_accounts.grant._record",
     "django.contrib.messages.success",
