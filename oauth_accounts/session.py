@@ -114,6 +114,8 @@ class AccountSession(GuardedSession):
         if not _ABSOLUTE.match(url):
             if not self.base_url:
                 raise ProviderMisconfigured("api_base_url_missing")
+            # What is quoted or cut off below would hide what it is.
+            check_url(self.base_url, allow_query=True)
             url = f"{self.base_url.rstrip('/')}/{url.lstrip('/')}"
         target = requote_uri(url.partition("#")[0])
         _check_target(target, self._origins)
