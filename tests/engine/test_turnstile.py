@@ -167,6 +167,19 @@ def test_d13_a_child_process_has_turns_of_its_own():
     assert done.stdout.split("\n") == ["child", "ended 0", ""]
 
 
+def test_d13_what_a_child_inherits_is_forgotten(monkeypatch):
+    monkeypatch.setattr(turnstile, "_left", turnstile._left)
+    monkeypatch.setitem(turnstile._inside, "idp", {-1: time.monotonic()})
+    turnstile._left.acquire()
+    try:
+        turnstile._forget()
+        with turn("idp"), turn("other"):
+            assert set(turnstile._inside) == {"idp", "other"}
+    finally:
+        monkeypatch.undo()
+        turnstile._left.release()
+
+
 class TestAccounts:
     """get_access_token() and refresh() of a provider that reads and never answers."""
 
