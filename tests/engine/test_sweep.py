@@ -163,6 +163,8 @@ def test_good_rows_are_refreshed_beside_undecryptable_ones(make_account, setting
     secret = provider.reveal("client_secret")
     settings.FERNET_KEYS = ["the-suite-moved-on-to-another-key-9f8e7d"]
     provider.client_secret = secret
+    # Its old key opens the pin of its addresses no more either.
+    provider.pin()
     provider.save()
     for n in range(3):
         make_account(f"good-{n}", provider=provider)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError
 from django.db import connections
 
-from oauth_accounts import fields, keyring, outbox, sweep
+from oauth_accounts import clock, fields, keyring, outbox, rebind, sweep
 from oauth_accounts.exceptions import TokenUndecryptable
-from oauth_accounts.fields import SEALED_FIELDS
+from oauth_accounts.fields import SEALED_FIELDS, Secret
 from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
+from oauth_accounts.protocol.tokens import TokenSet
 from tests.admin.desk import Desk
+from tests.command import run
 from tests.faults.meanwhile import PATHS, during, renew
 from tests.rows import stored
 
@@ -108,6 +111,41 @@ def test_e36_a_provider_whose_secret_does_not_open(make_account, server, setting
     settings.FERNET_KEYS = keys
     ConnectedAccount.objects.update(refresh_due_at=accounts[0].created_at)
     assert sweep.run().refreshed == 3
+
+
+def test_e36_a_key_that_is_lost_for_good(account, server, settings, monkeypatch):
+    """Accounts are ended here, the provider gets its secret again, and owners come back."""
+    secret = account.provider.reveal("client_secret")
+    settings.FERNET_KEYS = [NEXT]
+    run("revoke", "--provider=fake", "--no-input", "--per-minute=60000")
+    account.refresh_from_db()
+    assert account.status == "revoked"
+
+    monkeypatch.setattr(rebind, "GRACE_SECONDS", 0)
+    monkeypatch.setattr("builtins.input", lambda question: "fake")
+    monkeypatch.setattr("getpass.getpass", lambda prompt: secret.get_value())
+    with pytest.raises(CommandError, match="1 rows cannot be read and are left"):
+        # What waits in the outbox is given up after its tries.
+        run("rebind", "fake")
+
+    provider = Provider.objects.get()
+    assert provider.reveal("client_secret") == secret
+    access_token, refresh_token = server.issue(subject="alice")
+    values = account.token_values(tokens_of(access_token, refresh_token))
+    account.stored_row().update(**values, status="active")
+    again = ConnectedAccount.objects.get()
+    again.refresh()
+    assert server.is_live(again.get_access_token())
+
+
+def tokens_of(access_token, refresh_token):
+    return TokenSet(
+        issued_at=clock.utcnow(),
+        access_token=Secret(access_token),
+        refresh_token=Secret(refresh_token),
+        token_type="Bearer",
+        expires_in=3600,
+    )
 
 
 @pytest.mark.parametrize("path", PATHS)
