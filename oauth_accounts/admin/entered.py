@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
 from oauth_accounts.fields import Secret
@@ -12,7 +12,7 @@ from oauth_accounts.forms import SECRET_FIELDS
 ENTERED = tuple(f"new_{name}" for name in SECRET_FIELDS)
 
 
-def mask_entered(request: Any, names: Collection[str]) -> None:
+def mask_entered(request: Any, names: Iterable[str]) -> None:
     """
     Put a `Secret` in the place of what was entered; forms take it like text.
 
@@ -22,10 +22,9 @@ def mask_entered(request: Any, names: Collection[str]) -> None:
     if request.method != "POST":
         return
     entered = request.POST.copy()
-    for name in names:
-        if name in entered:
-            secrets = [Secret(text) for text in entered.getlist(name)]
-            entered.setlist(name, secrets)
+    for name in entered.keys() & names:
+        secrets = [Secret(text) for text in entered.getlist(name)]
+        entered.setlist(name, secrets)
     request.POST = entered
     if hasattr(request, "_body"):
         # Kept by Django for forms that are not multipart.
