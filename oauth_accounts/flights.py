@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from oauth_accounts import turnstile
 from oauth_accounts.exceptions import ProviderUnavailable, TokenError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Flight:
 
     landed: threading.Event = field(default_factory=threading.Event)
     leader: int = field(default_factory=threading.get_ident)
+    began: float = field(default_factory=time.monotonic)
     state: dict[str, Any] | None = field(default=None, repr=False)
     """The account's columns afterwards; None when nobody knows."""
     error: TokenError | None = None
@@ -50,7 +52,7 @@ def share(
     content: whether the account's present token will do, so that nobody need be waited for.
 
     Raises what the work raises, also to those who waited, and ProviderUnavailable
-    "refresh_in_progress" when it takes longer.
+    "refresh_in_progress" when it takes longer, "provider_busy" when many wait long.
     """
     key = (account.write_alias, account.pk)
     deadline = time.monotonic() + seconds
@@ -71,10 +73,19 @@ def share(
             return
         if content():
             return
-        if not flight.landed.wait(max(0.0, deadline - time.monotonic())):
+        if not _wait(flight, account.provider.slug, deadline):
             raise ProviderUnavailable("refresh_in_progress", retry_after=5)
         if _join(account, flight):
             return
+
+
+def _wait(flight: Flight, slug: str, deadline: float) -> bool:
+    """Wait for a flight to land; for one that takes long, as one of a few."""
+    quick = min(flight.began + turnstile.SLOW_SECONDS, deadline)
+    if flight.landed.wait(max(0.0, quick - time.monotonic())):
+        return True
+    with turnstile.turn(slug, patient=False):
+        return flight.landed.wait(max(0.0, deadline - time.monotonic()))
 
 
 def _land(key: tuple[str, Any], flight: Flight) -> None:

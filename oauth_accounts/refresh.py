@@ -67,12 +67,12 @@ def _apart(account: ConnectedAccount, work: Callable[[], None]) -> None:
 def _share(
     account: ConnectedAccount, work: Callable[[], None], *, content_with_valid: bool
 ) -> None:
-    def content() -> bool:
-        return content_with_valid and is_fresh(account, 0)
-
-    # Also those who wait for others: each of them is a thread that a provider holds.
-    with turnstile.turn(account.provider.slug, patient=not content()):
-        flights.share(account, work, seconds=WAIT_SECONDS, content=content)
+    flights.share(
+        account,
+        work,
+        seconds=WAIT_SECONDS,
+        content=lambda: content_with_valid and is_fresh(account, 0),
+    )
 
 
 def _obtain(account: ConnectedAccount, min_validity: float) -> None:
@@ -134,8 +134,16 @@ def _refresh_once(
 
     content_with_valid: also return while somebody else refreshes and the token is valid.
     """
-    # Whoever holds the account for long has an old provider: its secret may have changed.
-    account.provider.refresh_from_db(using=account.write_alias)
+    patient = not (content_with_valid and is_fresh(account, 0))
+    with turnstile.turn(account.provider.slug, patient=patient):
+        # Whoever holds the account for long has an old provider, perhaps an old secret.
+        account.provider.refresh_from_db(using=account.write_alias)
+        _wait_or_refresh(account, seen, content_with_valid=content_with_valid)
+
+
+def _wait_or_refresh(
+    account: ConnectedAccount, seen: int, *, content_with_valid: bool
+) -> None:
     started = time.monotonic()
     pauses = chain(POLL_SECONDS, repeat(POLL_SECONDS[-1]))
     while not _settle(account, seen, content_with_valid=content_with_valid):

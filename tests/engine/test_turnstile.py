@@ -236,6 +236,28 @@ class TestAccounts:
         assert len(set(answers)) == 2
         assert len(server.token_requests) == 1
 
+    def test_who_waits_for_a_refresh_that_is_quick_needs_no_turn(
+        self, account, server, hang, monkeypatch
+    ):
+        monkeypatch.setattr(turnstile, "SLOW_SECONDS", 60.0)
+        monkeypatch.setattr(turnstile, "WAIT_SECONDS", 0.0)
+        twins = [type(account).objects.get(pk=account.pk) for _number in range(12)]
+        started = threading.Barrier(13)
+
+        def ask(twin):
+            started.wait()
+            return self.ask(twin)
+
+        with ThreadPoolExecutor(12) as pool:
+            asked = [pool.submit(ask, twin) for twin in twins]
+            started.wait()
+            wait_until(lambda: len(server.token_requests) == 1)
+            hang.set()
+            answers = {one.result() for one in asked}
+        (token,) = answers
+        assert token.startswith("at-")
+        assert len(server.token_requests) == 1
+
     def test_a_token_that_still_lives_is_handed_out_meanwhile(
         self, make_account, server
     ):
