@@ -91,3 +91,8 @@ def test_a1_13_three_hundred_starts_leave_the_newest_ten(stage: Stage) -> None:
     evicted, kept = addresses[-11], addresses[-10]
     stage.reject(stage.a, stage.consent(evicted), reason="state_unknown_or_used")
     stage.accept(stage.a, stage.consent(kept))
+
+
+def test_a3_14_the_redirect_itself_prints_no_state(stage: Stage) -> None:
+    response = stage.a.post(connect_url("as1"))
+    assert parameter(response["Location"], "state") not in repr(response)
