@@ -20,6 +20,10 @@ __all__ = ["app"]
 if "TEST_RESULTS" in os.environ:
     app.conf.update(
         result_backend=os.environ["TEST_RESULTS"],
+        # Two runs at once do not see each other's results.
+        result_backend_transport_options={
+            "global_keyprefix": app.conf.task_default_queue
+        },
         task_store_errors_even_if_ignored=True,
         task_send_sent_event=True,
         worker_send_task_events=True,

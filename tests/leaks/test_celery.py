@@ -16,6 +16,7 @@ from celery import Celery
 from oauth_accounts import tasks
 from oauth_accounts.models import ConnectedAccount
 from oauth_accounts.testing.server import FakeProvider
+from tests.brokers import configure
 from tests.command import wait_until
 from tests.faults.celeries import CeleryProcess, publisher
 from tests.leaks.breaking import Boom
@@ -38,9 +39,15 @@ def store(redis_url: str) -> Iterator[redis.Redis]:
     """The Redis database of the suite, whose results are removed afterwards."""
     client = redis.Redis.from_url(redis_url)
     yield client
-    for key in client.scan_iter("celery-task-meta-*"):
+    for key in results_in(client):
         client.delete(key)
     client.close()
+
+
+def results_in(store: redis.Redis) -> list[bytes]:
+    """Return the keys of this run's results."""
+    queue = configure(Celery("results"), "memory://").conf.task_default_queue
+    return list(store.scan_iter(f"{queue}*celery-task-meta-*"))
 
 
 def secrets_of(server: FakeProvider) -> Secrets:
@@ -116,10 +123,10 @@ def test_c3_a_task_that_fails_tells_no_secret(
             assert tasks.enqueue(tasks.refresh_account, str(account.pk))
             worker.says("raised unexpected")
             wait_until(lambda: "task-failed" in events.text(), events.text)
-            wait_until(lambda: next(store.scan_iter("celery-task-meta-*"), None))
+            wait_until(lambda: results_in(store))
         finally:
             worker.end()
-    results = b"".join(store.get(key) for key in store.scan_iter("celery-task-meta-*"))
+    results = b"".join(store.get(key) for key in results_in(store))
     assert Boom.__name__.encode() in results
     assert b"Traceback" in results
     places = {"log": worker.text(), "events": events.text(), "results": results}
