@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import uuid
+
 import pytest
 from django.db import models, transaction
 
@@ -227,6 +230,21 @@ class TestSave:
         row = ProviderFactory(client_id=12345)
 
         again(row).require_pinned()
+
+    def test_a_new_row_takes_the_pin_that_it_is_given(self, provider):
+        text = json.dumps(provider.pinned_values())
+        made = ProviderFactory(pinned_addresses=Secret(text))
+
+        assert again(made).pinned_values() == provider.pinned_values()
+        assert_refused(made)
+
+    def test_a_copy_of_a_row_gets_a_pin_of_its_own(self, provider):
+        provider.pk, provider.slug = uuid.uuid4(), "copy"
+        provider.__dict__.pop("_stored_slug")
+        provider.client_secret, provider._state.adding = "entered", True
+        provider.save()
+
+        again(provider).require_pinned()
 
     def test_by_get_or_create_and_its_sister(self, provider):
         made, _created = Provider.objects.update_or_create(
