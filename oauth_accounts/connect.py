@@ -25,6 +25,7 @@ from oauth_accounts import (
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import (
     AuthorizationError,
+    InvalidState,
     OAuthAccountsError,
     ProviderMisconfigured,
     ReauthRequired,
@@ -197,6 +198,7 @@ def finish(request: HttpRequest, slug: str, browser: Secret | None) -> Finished:
             code = callback.check(
                 parameters, attempt, slug=slug, user=request.user, browser=browser
             )
+            _check_owner(request, attempt)
             account, created = _exchange(attempt, code)
     except OAuthAccountsError as error:
         rejections.record(request, slug, attempt, error)
@@ -204,6 +206,12 @@ def finish(request: HttpRequest, slug: str, browser: Secret | None) -> Finished:
     signal = signals.account_connected if created else signals.account_reconnected
     reactions.announce(account, signal, request=request)
     return Finished(account=account, created=created, next=attempt.next)
+
+
+def _check_owner(request: HttpRequest, attempt: AuthorizationAttempt) -> None:
+    # Whoever was asked at the start may have left the organisation since.
+    if attempt.owner_id is not None and attempt.owner_id != _owner_id(request):
+        raise InvalidState("other_owner")
 
 
 def purge_attempts() -> int:

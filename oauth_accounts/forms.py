@@ -13,7 +13,11 @@ from django.views.decorators.debug import sensitive_variables
 from oauth_accounts import keyring, moving
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import Provider
-from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS, PINNED_FIELDS
+from oauth_accounts.models.provider_columns import (
+    ENDPOINT_FIELDS,
+    PARAMETER_FIELDS,
+    PINNED_FIELDS,
+)
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -23,7 +27,6 @@ else:
     _ModelForm = forms.ModelForm
 
 SECRET_FIELDS = ("client_secret", "previous_client_secret", "private_key")
-PARAMETER_FIELDS = ("authorization_params", "token_params", "refresh_params")
 WIDE = {"class": "vLargeTextField"}
 
 PUBLIC_CLIENT = _(
@@ -53,6 +56,14 @@ ALTERED = _(
     "nothing is sent to it. Put them back, or say that they are right as they are; they "
     "cannot be changed otherwise."
 )
+
+
+ELSEWHERE = {
+    "issuer": _("Another provider has this issuer and another token endpoint."),
+    "authorization_endpoint": _(
+        "Another provider has this address and another token endpoint."
+    ),
+}
 
 
 class LinesField(forms.CharField):
@@ -285,11 +296,13 @@ class ProviderForm(_ModelForm):
 
     def _check_issuer(self) -> None:
         """Hold one issuer to one token endpoint (RFC 9700 section 4.4.2)."""
-        issuer = self.cleaned_data.get("issuer")
         endpoint = self.cleaned_data.get("token_endpoint")
-        if not issuer or not endpoint:
-            return
-        others = Provider.objects.filter(issuer=issuer).exclude(pk=self.instance.pk)
-        if others.exclude(token_endpoint=endpoint).exists():
-            error = _("Another provider has this issuer and another token endpoint.")
-            self.add_error("issuer", ValidationError(error, code="issuer"))
+        # A page of consent tells who the server is, where the issuer is left out.
+        for name, error in ELSEWHERE.items():
+            value = self.cleaned_data.get(name)
+            others = Provider.objects.exclude(pk=self.instance.pk).filter(
+                **{name: value}
+            )
+            elsewhere = others.exclude(token_endpoint=endpoint)
+            if value and endpoint and elsewhere.exists():
+                self.add_error(name, ValidationError(error, code=name))

@@ -48,6 +48,7 @@ MAX_PATH = 2000
 STATUS_BY_CODE = {
     "account_unknown": HTTPStatus.NOT_FOUND,
     "base_url_missing": HTTPStatus.SERVICE_UNAVAILABLE,
+    "other_owner": HTTPStatus.FORBIDDEN,
     "other_user": HTTPStatus.FORBIDDEN,
     "owner_missing": HTTPStatus.FORBIDDEN,
     "provider_disabled": HTTPStatus.SERVICE_UNAVAILABLE,

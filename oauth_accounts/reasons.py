@@ -118,6 +118,10 @@ AUTHORIZATION: dict[str, StrPromise] = {
         "The service did not say which account this is, so it was not connected. "
         "Please tell an administrator."
     ),
+    "other_owner": _(
+        "This attempt to connect was begun for somebody that you do not act for now. "
+        "Start again."
+    ),
     "other_user": _(
         "This attempt to connect was begun by another user, or you are not logged in. "
         "Log in and start again."

@@ -16,9 +16,12 @@ from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import Secret
 from oauth_accounts.models.breaker import Breaker, open_now, probed_now
 from oauth_accounts.models.pace import Pace
-from oauth_accounts.models.provider_columns import STATE_FIELDS
+from oauth_accounts.models.provider_columns import PARAMETER_FIELDS, STATE_FIELDS
 from oauth_accounts.protocol.client import ClientConfig, OAuth2Client
-from oauth_accounts.validators import validate_authorization_query
+from oauth_accounts.validators import (
+    validate_authorization_query,
+    validate_parameters,
+)
 
 # Seconds before expiry, where the project's setting is no number (check E005).
 FALLBACK_MARGIN = 300
@@ -110,6 +113,7 @@ class Provider(Breaker, Pace):
         super().clean()
         self._lock_exclusive_subjects()
         self._require_for_openid()
+        self._require_objects()
         try:
             validate_authorization_query(
                 self.authorization_endpoint, self.authorization_params or {}
@@ -145,6 +149,17 @@ class Provider(Breaker, Pace):
         missing = [name for name in NEEDED_FOR_OPENID if not getattr(self, name)]
         if self.uses_openid() and missing:
             raise ValidationError(dict.fromkeys(missing, text))
+
+    def _require_objects(self) -> None:
+        # Of what Django takes for blank, a field's own validators see nothing.
+        for name in PARAMETER_FIELDS:
+            if getattr(self, name) is None:
+                setattr(self, name, {})
+            elif not getattr(self, name):
+                try:
+                    validate_parameters(getattr(self, name))
+                except ValidationError as error:
+                    raise ValidationError({name: error}) from None
 
     def _lock_exclusive_subjects(self) -> None:
         # The uniqueness of the accounts was computed with it.

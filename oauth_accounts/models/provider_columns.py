@@ -38,6 +38,9 @@ ENDPOINT_FIELDS = (
 # the end of the redirect URI.
 PINNED_FIELDS = ("slug", "client_id", *ENDPOINT_FIELDS)
 
+# Static parameters of the requests to a provider.
+PARAMETER_FIELDS = ("authorization_params", "token_params", "refresh_params")
+
 # Written by conditional UPDATEs only. A plain save() leaves them out.
 STATE_FIELDS = (
     "paused_until",
