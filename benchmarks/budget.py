@@ -149,7 +149,8 @@ def _herd(processes: int) -> Callable[[Figures], Verdict]:
 
 def _rotate(figures: Figures) -> Verdict:
     rate, ratio = figures["rotate/rows"], figures["rotate/ratio"]
-    found = f"{rate:,.0f}/s, {ratio:.2f} x bare Fernet"
+    cpu = figures["rotate/cpu ratio"]
+    found = f"{rate:,.0f}/s, {ratio:.2f} x bare Fernet ({cpu:.2f} x by its CPU)"
     return Verdict(found=found, held=ratio >= ROTATE_SHARE)
 
 

@@ -9,6 +9,7 @@ with what is left.
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections import Counter
@@ -75,20 +76,26 @@ def run(
     Raises ImproperlyConfigured when FERNET_KEYS is not usable.
     """
     rotation = _Rotation(batch_size, dry_run, progress)
-    with _quick_to_switch():
+    with _tuned():
         for table in sealed_rows.tables():
             rotation.rotate(table)
     return Result(resealed=rotation.resealed, undecryptable=rotation.undecryptable)
 
 
 @contextmanager
-def _quick_to_switch() -> Iterator[None]:
-    usual = sys.getswitchinterval()
+def _tuned() -> Iterator[None]:
+    """Let the interpreter do this work with less effort."""
+    usual, frozen = sys.getswitchinterval(), gc.get_freeze_count()
     sys.setswitchinterval(SWITCH_SECONDS)
+    # Rows come and go by the thousand, and each time the collector would look through
+    # everything that the process has loaded.
+    gc.freeze()
     try:
         yield
     finally:
         sys.setswitchinterval(usual)
+        if not frozen:
+            gc.unfreeze()
 
 
 def count_rows() -> int:
@@ -144,21 +151,21 @@ class _Rotation:
         """Return how many rows do not open, and how many were not as they were read."""
         undecryptable = missed = 0
         for sealed in self._resealed(table):
-            undecryptable += sum(not one.opened for one in sealed)
-            changes = [one.change for one in sealed if one.change]
+            undecryptable += sealed.undecryptable
+            changes = sealed.changes
             done = len(changes) if self._dry_run else self._write(table, changes)
             missed += len(changes) - done
             self.resealed += done
-            self._seen += len(sealed)
+            self._seen += sealed.rows
             if self._progress:
                 self._progress(self._seen)
         return undecryptable, missed
 
-    def _resealed(self, table: SealedTable) -> Iterator[list[_Sealed]]:
+    def _resealed(self, table: SealedTable) -> Iterator[_Sealed]:
         """Seal one batch while the database reads the next and writes the last."""
         rows = table.without(self._ring.current_id)
         with ThreadPoolExecutor(1, "oauth_accounts.rotate") as sealer:
-            under_way: Future[list[_Sealed]] | None = None
+            under_way: Future[_Sealed] | None = None
             for batch in _batches(table, rows, self._batch_size):
                 before, under_way = under_way, sealer.submit(_seal, self._ring, batch)
                 if before:
@@ -182,12 +189,13 @@ class _Rotation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Sealed:
-    """What became of one row when it was sealed anew."""
+    """What became of a batch when it was sealed anew."""
 
-    opened: bool
-    """Whether all of its values did."""
-    change: Change | None
-    """What to write; None when the row is as it should be, or as it has to stay."""
+    rows: int
+    changes: list[Change]
+    """Of the rows that are not as they should be, or as they have to stay."""
+    undecryptable: int
+    """Rows of which something did not open."""
 
 
 def _batches(table: SealedTable, rows: QuerySet[Any], size: int) -> Iterator[list[Row]]:
@@ -199,11 +207,21 @@ def _batches(table: SealedTable, rows: QuerySet[Any], size: int) -> Iterator[lis
         after = batch[-1].key
 
 
-def _seal(ring: Keyring, batch: list[Row]) -> list[_Sealed]:
-    return [_seal_row(ring, row) for row in batch]
+def _seal(ring: Keyring, batch: list[Row]) -> _Sealed:
+    changes, undecryptable = [], 0
+    for row in batch:
+        values, opened = _seal_values(ring, row)
+        undecryptable += not opened
+        change = Change(
+            row=row, values=values, key_id=ring.current_id if opened else row.key_id
+        )
+        if change.is_needed():
+            changes.append(change)
+    return _Sealed(rows=len(batch), changes=changes, undecryptable=undecryptable)
 
 
-def _seal_row(ring: Keyring, row: Row) -> _Sealed:
+def _seal_values(ring: Keyring, row: Row) -> tuple[tuple[bytes | None, ...], bool]:
+    """Return the row's values under the newest key, and whether all of them opened."""
     values, opened = [], True
     for value in row.values:
         try:
@@ -212,12 +230,7 @@ def _seal_row(ring: Keyring, row: Row) -> _Sealed:
             # The row's other values are brought along: their key may be dropped next.
             values.append(value)
             opened = False
-    change = Change(
-        row=row,
-        values=tuple(values),
-        key_id=ring.current_id if opened else row.key_id,
-    )
-    return _Sealed(opened=opened, change=change if change.is_needed() else None)
+    return tuple(values), opened
 
 
 def _count(table: SealedTable, ring: Keyring) -> list[tuple[str | None, int]]:

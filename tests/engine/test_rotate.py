@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from datetime import timedelta
 
@@ -146,13 +147,24 @@ class TestRun:
         def stop(done):
             raise KeyboardInterrupt
 
-        usual = sys.getswitchinterval()
+        usual, frozen = sys.getswitchinterval(), gc.get_freeze_count()
         with pytest.raises(KeyboardInterrupt):
             rotate.run(batch_size=2, progress=stop)
         assert sys.getswitchinterval() == usual
+        assert gc.get_freeze_count() == frozen
 
         assert (under(keyring.current_key_id()), under(old)) == (2, 4)
         assert rotate.run(batch_size=2).resealed == 5
+
+    def test_what_a_server_has_frozen_for_its_children_stays_so(
+        self, account, next_key
+    ):
+        gc.freeze()
+        try:
+            rotate.run()
+            assert gc.get_freeze_count()
+        finally:
+            gc.unfreeze()
 
 
 class TestUndecryptable:
