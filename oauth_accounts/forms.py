@@ -51,6 +51,10 @@ CANNOT_BE_COMPARED = _(
     "The stored one cannot be read, so nothing can be compared with it. Enter the right "
     "one and save that first, without changing an address."
 )
+TOO_MANY_GUESSES = _(
+    "Wrong secrets were entered too often. Wait an hour, or put the provider into "
+    "OAUTH_ACCOUNTS_PROVIDERS and change the addresses there."
+)
 ALTERED = _(
     "The addresses of this provider are not known to be those that were entered here, and "
     "nothing is sent to it. Put them back, or say that they are right as they are; they "
@@ -170,6 +174,7 @@ class ProviderForm(_ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._confirmed: set[str] = set()
+        self.guessed: list[str] = []
         self._altered = moving.altered_addresses(self.instance)
         if not self._altered:
             del self.fields["accept_addresses"]
@@ -285,11 +290,14 @@ class ProviderForm(_ModelForm):
             return NOT_THE_STORED if entered else None
         if not entered:
             return ENTER_STORED
+        if moving.has_too_many_guesses(self.instance):
+            return TOO_MANY_GUESSES
         # The instance has its old addresses still, which the secret is bound to.
         is_stored = moving.is_stored(self.instance, name, entered)
         if is_stored is None:
             return CANNOT_BE_COMPARED
         if not is_stored:
+            self.guessed.append(name)
             return NOT_THE_STORED
         self._confirmed.add(name)
         return None

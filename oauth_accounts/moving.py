@@ -7,6 +7,7 @@ be younger than the tokens. Accounts stop where the provider moves to a host it 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -14,7 +15,7 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils.crypto import constant_time_compare
 
-from oauth_accounts import fields
+from oauth_accounts import clock, fields
 from oauth_accounts.exceptions import TokenError, TokenUndecryptable
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import (
@@ -27,6 +28,10 @@ from oauth_accounts.models.provider import binding_of, origin_of
 from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS, PINNED_FIELDS
 
 BATCH_SIZE = 500
+
+# Wrong secrets that may be entered for one provider; then nothing is compared for a while.
+MAX_GUESSES = 10
+GUESSES_WINDOW = timedelta(hours=1)
 
 
 def holds_tokens(provider: Provider) -> bool:
@@ -78,6 +83,23 @@ def is_stored(provider: Provider, name: str, entered: Secret) -> bool | None:
     if stored is None:
         return None
     return constant_time_compare(entered.get_value(), stored.get_value())
+
+
+def record_guesses(provider: Provider, names: list[str], actor: Any) -> None:
+    """Append an event for each secret that was entered and is not the stored one."""
+    for name in names:
+        provider.events.create(
+            kind=AccountEvent.Kind.SECRET_REFUSED, reason=name, actor=actor
+        )
+
+
+def has_too_many_guesses(provider: Provider) -> bool:
+    """Say whether somebody seems to be looking for a secret."""
+    guesses = provider.events.filter(
+        kind=AccountEvent.Kind.SECRET_REFUSED,
+        created_at__gt=clock.utcnow() - GUESSES_WINDOW,
+    )
+    return guesses.count() >= MAX_GUESSES
 
 
 def _stored_secret(provider: Provider, name: str) -> Secret | None:

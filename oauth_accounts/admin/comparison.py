@@ -117,6 +117,7 @@ def _take_over(
     data.update({name: _as_text(value) for name, value in chosen.items()})
     form = form_class(data, instance=provider)
     if not form.is_valid():
+        moving.record_guesses(provider, form.guessed, request.user)
         stored = modeladmin.get_object(request, str(provider.pk))
         return _page(request, modeladmin, stored, offered=offer["values"], form=form)
     with transaction.atomic():

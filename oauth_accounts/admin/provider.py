@@ -237,6 +237,14 @@ class ProviderAdmin(_ModelAdmin):
         mask_entered(request, ENTERED)
         return comparison.compare_view(request, self, object_id)
 
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if provider := context.get("original"):
+            guessed = context["adminform"].form.guessed
+            moving.record_guesses(provider, guessed, request.user)
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def save_model(
         self, request: HttpRequest, obj: Provider, form: Any, change: bool
     ) -> None:

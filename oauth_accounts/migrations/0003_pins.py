@@ -101,6 +101,7 @@ class Migration(migrations.Migration):
                     ("deleted", "Deleted"),
                     ("rejected", "Callback rejected"),
                     ("secret_changed", "Secret changed"),
+                    ("secret_refused", "Wrong secret entered"),
                     ("keys_rotated", "Keys rotated"),
                     ("provider_paused", "Provider paused"),
                     ("provider_resumed", "Provider resumed"),
