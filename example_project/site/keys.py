@@ -38,7 +38,7 @@ def load(path: Path) -> Keys:
 
     path: of the file; its folder is made too.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         _write_once(path, json.dumps(asdict(Keys()), indent=2))
     return Keys(**json.loads(path.read_text()))

@@ -22,6 +22,8 @@ class TestKeys:
         made = keys.load(path)
         assert keys.load(path) == made
         assert path.stat().st_mode & 0o077 == 0
+        # The database and the logs are beside it.
+        assert path.parent.stat().st_mode & 0o077 == 0
         assert [item.name for item in path.parent.iterdir()] == ["keys.json"]
 
     def test_every_folder_gets_keys_of_its_own(self, tmp_path):
