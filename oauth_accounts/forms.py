@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from oauth_accounts import keyring, moving
 from oauth_accounts.fields import Secret
+from oauth_accounts.inputs import LinesField, SecretField
 from oauth_accounts.models import Provider
 from oauth_accounts.models.provider_columns import (
     ENDPOINT_FIELDS,
@@ -60,65 +61,12 @@ ALTERED = _(
     "nothing is sent to it. Put them back, or say that they are right as they are; they "
     "cannot be changed otherwise."
 )
-
-
 ELSEWHERE = {
     "issuer": _("Another provider has this issuer and another token endpoint."),
     "authorization_endpoint": _(
         "Another provider has this address and another token endpoint."
     ),
 }
-
-
-class LinesField(forms.CharField):
-    """
-    A list of words, edited as one per line.
-
-    empty: what no line at all means.
-    """
-
-    widget = forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
-
-    def __init__(self, *, empty: list[str] | None = None, **kwargs: Any) -> None:
-        self.empty = empty
-        super().__init__(required=False, **kwargs)
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(map(str, value)) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        words = (super().to_python(value) or "").split()
-        return list(dict.fromkeys(words)) or self.empty
-
-
-class _SecretField(forms.CharField):
-    """An input that is never filled in, with a hint whether something is stored."""
-
-    def __init__(self, label: Any, *, multiline: bool = False) -> None:
-        widget: forms.Widget = forms.PasswordInput(
-            render_value=False, attrs={"autocomplete": "new-password"}
-        )
-        if multiline:
-            widget = WriteOnlyTextarea(attrs={"rows": 4, "autocomplete": "off"})
-        super().__init__(label=label, widget=widget, required=False)
-
-    def clean(self, value: Any) -> Secret:
-        return Secret(super().clean(_text_of(value)))
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(initial, _text_of(data))
-
-
-def _text_of(value: Any) -> Any:
-    # The admin masks what was entered before it makes a form of it.
-    return value.get_value() if isinstance(value, Secret) else value
-
-
-class WriteOnlyTextarea(forms.Textarea):
-    """A text area that shows nothing, not even what was just entered."""
-
-    def format_value(self, value: Any) -> None:
-        return None
 
 
 class ProviderForm(_ModelForm):
@@ -143,9 +91,9 @@ class ProviderForm(_ModelForm):
         label=_("PKCE methods"),
         help_text=_("As in the provider's metadata, one per line; empty when unknown."),
     )
-    new_client_secret = _SecretField(_("Client secret"))
-    new_previous_client_secret = _SecretField(_("Previous client secret"))
-    new_private_key = _SecretField(_("Private key"), multiline=True)
+    new_client_secret = SecretField(_("Client secret"))
+    new_previous_client_secret = SecretField(_("Previous client secret"))
+    new_private_key = SecretField(_("Private key"), multiline=True)
     remove_client_secret = forms.BooleanField(
         label=_("Remove the client secret"), required=False
     )

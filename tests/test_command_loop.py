@@ -86,8 +86,13 @@ class TestPasses:
 
     def test_two_at_once_share_the_work(self, connect, start, server):
         accounts = [connect(f"user-{number}") for number in range(30)]
-        one, two = start("--interval=1", name="one"), start("--interval=1", name="two")
+        one, two = (
+            start("--interval=1", "--verbosity=2", name=name) for name in ("one", "two")
+        )
         with one, two:
+            # Both, not only one of them: who is stopped while it starts dies of it.
+            for child in (one, two):
+                child.says("refreshed, ")
             wait_until(lambda: all(again(account).generation for account in accounts))
 
             assert [one.end(), two.end()] == [0, 0]

@@ -11,7 +11,7 @@ from benchmarks.simulation.model import Engine
 from benchmarks.simulation.pace import pace
 
 HERE = Path(__file__).parent
-# The measured sweep waits for the database within each call, which the model leaves out.
+# Two processes share two cores with the servers, which the model leaves out.
 TOLERANCE = 0.4
 
 

@@ -17,7 +17,8 @@ from oauth_accounts.fields import Secret
 from oauth_accounts.models.breaker import Breaker, open_now, probed_now
 from oauth_accounts.models.pace import Pace
 from oauth_accounts.models.provider_columns import PARAMETER_FIELDS, STATE_FIELDS
-from oauth_accounts.protocol.client import ClientConfig, OAuth2Client
+from oauth_accounts.protocol.client import OAuth2Client
+from oauth_accounts.protocol.client_config import ClientConfig
 from oauth_accounts.validators import (
     validate_authorization_query,
     validate_parameters,

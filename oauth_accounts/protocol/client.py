@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
@@ -31,6 +30,7 @@ from oauth_accounts.protocol.answers import (
     read_object,
 )
 from oauth_accounts.protocol.client_auth import client_authentication
+from oauth_accounts.protocol.client_config import ClientConfig
 from oauth_accounts.protocol.parameters import (
     AUTHORIZATION_PARAMS,
     TOKEN_PARAMS,
@@ -49,27 +49,6 @@ _FORM_HEADERS = {
     "Accept": "application/json",
     "Content-Type": "application/x-www-form-urlencoded",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientConfig:
-    """One registration at one provider; endpoint names of RFC 8414, "" = none."""
-
-    client_id: str
-    client_secret: Secret | None = None
-    token_endpoint_auth_method: str = "client_secret_basic"  # noqa: S105
-    authorization_endpoint: str = ""
-    token_endpoint: str = ""
-    revocation_endpoint: str = ""
-    userinfo_endpoint: str = ""
-    scopes: tuple[str, ...] = ()
-    scope_separator: str = " "
-    authorization_params: Mapping[str, str] = field(default_factory=dict)
-    """Added to every authorisation URL."""
-    token_params: Mapping[str, str] = field(default_factory=dict)
-    """Added to every code exchange."""
-    refresh_params: Mapping[str, str] = field(default_factory=dict)
-    """Added to every refresh."""
 
 
 class _ProviderSession(BoundedSession, OAuth2Session):  # type: ignore[misc]

@@ -16,7 +16,8 @@ import pytest
 
 from benchmarks.stub import first_refresh_token
 from oauth_accounts.fields import Secret
-from oauth_accounts.protocol.client import ClientConfig, OAuth2Client
+from oauth_accounts.protocol.client import OAuth2Client
+from oauth_accounts.protocol.client_config import ClientConfig
 
 
 @pytest.fixture(scope="module")

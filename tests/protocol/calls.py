@@ -8,7 +8,8 @@ import requests
 from oauth_accounts.exceptions import OAuthAccountsError, ProviderMisconfigured
 from oauth_accounts.fields import Secret
 from oauth_accounts.protocol.answers import Answer
-from oauth_accounts.protocol.client import ClientConfig, OAuth2Client
+from oauth_accounts.protocol.client import OAuth2Client
+from oauth_accounts.protocol.client_config import ClientConfig
 from oauth_accounts.protocol.transport import BoundedSession, call
 from tests.protocol.servers import answer
 
