@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from oauth_accounts import fields, keyring
 from oauth_accounts.clock import DatabaseNow
@@ -170,13 +169,7 @@ class _Run:
 
     def _update(self, table: Table, row: Any, values: dict[str, Any]) -> bool:
         if table.is_of_accounts:
-            values = {
-                **values,
-                **_pin_anew(row),
-                "key_id": keyring.current_key_id(),
-                # Who has read the row as it was, a rotation of keys too, writes nothing.
-                "generation": F("generation") + 1,
-            }
+            values = {**values, **_pin_anew(row), "key_id": keyring.current_key_id()}
         rows = type(row)._base_manager.using(self.provider.write_alias)
         written = rows.filter(table.fence(row), pk=row.pk).update(**values)
         self.moved.sealed += written

@@ -8,16 +8,7 @@ from collections import Counter
 import pytest
 from django.db import connections
 
-from oauth_accounts import (
-    fields,
-    keyring,
-    lease,
-    outbox,
-    places,
-    rebind,
-    sealed_rows,
-    sweep,
-)
+from oauth_accounts import fields, keyring, lease, outbox, places, rebind, sweep
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import (
@@ -28,7 +19,6 @@ from oauth_accounts.models import (
     UnreadAnswer,
 )
 from oauth_accounts.places import Binding
-from oauth_accounts.sealed_rows import Change
 from tests.rows import again, alter, store, stored
 
 OTHER_KEY = "another-sealing-key-made-up-for-this-test-8b2d6e13"
@@ -196,19 +186,6 @@ class TestFollow:
 
 
 class TestLeft:
-    def test_a_rotation_of_keys_that_read_it_before_writes_nothing(
-        self, make_account, moved, old
-    ):
-        account = make_account(expires_in=3000)
-        table = next(one for one in sealed_rows.tables() if one.fences)
-        [row] = table.read(table.rows(), None, 10)
-        run(moved(), old)
-
-        late = Change(row=row, values=row.values, key_id=row.key_id)
-
-        assert sealed_rows.swap(table, [late]) == 0
-        assert live(account)
-
     def test_what_was_sealed_for_a_third_place(self, make_account, provider, moved):
         old = places.binding_of(provider)
         kept, other = make_account("kept"), make_account("other")
