@@ -11,7 +11,9 @@ from django.core.management.base import SystemCheckError
 from django.db import connection, connections
 
 from oauth_accounts import checks
+from oauth_accounts.checks import hosts
 from oauth_accounts.models import ConnectedAccount, Provider
+from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
 from oauth_accounts.testing.factories import ProviderFactory
 from tests.rows import alter
 
@@ -205,3 +207,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "typo"
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "migrate", "--plan"])
 """
+
+
+def test_w009_no_address_of_a_provider_is_forgotten():
+    """Checks import no model, so the list stands there a second time."""
+    assert {*hosts.ADDRESSES, "issuer"} == set(ENDPOINT_FIELDS)
