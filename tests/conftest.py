@@ -2,7 +2,8 @@
 Which tests run where, and the fixtures that more than one test module uses.
 
 Every test that uses the database is marked `database` by itself and runs on each
-TEST_DATABASE. A test that is marked sqlite, postgres or mariadb runs on that one only.
+TEST_DATABASE. A test that is marked sqlite, postgres or mariadb runs on that one only, and
+one that is marked faces, about what a page shows, on SQLite.
 Whatever is left out is counted at the end of the run, with what would run it.
 """
 
@@ -116,6 +117,8 @@ def _why_left_out(item: pytest.Item) -> str | None:
     vendors = marks & VENDORS
     if vendors and TEST_DATABASE not in vendors:
         return f"about another database; set TEST_DATABASE={'|'.join(sorted(vendors))}"
+    if "faces" in marks and TEST_DATABASE != "sqlite":
+        return "about pages, the same on every database; set TEST_DATABASE=sqlite"
     if marks & BROKERS and not services.REQUIRED:
         return f"need {' and '.join(sorted(marks & BROKERS))}; {services.HINT}"
     return None
