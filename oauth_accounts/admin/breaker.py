@@ -8,8 +8,6 @@ from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
@@ -18,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from oauth_accounts import reasons
+from oauth_accounts.admin.own_page import address_of, own_page
 from oauth_accounts.models import Provider
 
 TITLE = _("Resume calls")
@@ -66,8 +65,7 @@ def _lines(provider: Provider) -> list[str]:
 
 def link(modeladmin: Any, provider: Provider) -> str:
     """Return a link to the question whether to resume."""
-    name = "admin:oauth_accounts_provider_resume"
-    address = reverse(name, args=[provider.pk], current_app=modeladmin.admin_site.name)
+    address = address_of(modeladmin, "resume", provider)
     return format_html('<a class="button" href="{}">{}</a>', address, TITLE)
 
 
@@ -81,16 +79,15 @@ def resume_view(request: HttpRequest, modeladmin: Any, object_id: str) -> HttpRe
         raise PermissionDenied
     if request.method == "POST":
         return _resume(request, modeladmin, provider)
-    context = {
-        **modeladmin.admin_site.each_context(request),
-        "title": TITLE,
-        "opts": modeladmin.opts,
-        "provider": provider,
-        "state": description(provider),
-        "is_closed": not provider.pause_reason,
-    }
-    request.current_app = modeladmin.admin_site.name
-    return TemplateResponse(request, "oauth_accounts/admin/resume.html", context)
+    return own_page(
+        request,
+        modeladmin,
+        "resume.html",
+        title=TITLE,
+        original=provider,
+        state=description(provider),
+        is_closed=not provider.pause_reason,
+    )
 
 
 def _resume(
@@ -103,10 +100,4 @@ def _resume(
         text = gettext("Calls to %(name)s were not paused any more.")
         level = messages.INFO
     modeladmin.message_user(request, text % {"name": provider}, level)
-    return HttpResponseRedirect(
-        reverse(
-            "admin:oauth_accounts_provider_change",
-            args=[provider.pk],
-            current_app=modeladmin.admin_site.name,
-        )
-    )
+    return HttpResponseRedirect(address_of(modeladmin, "change", provider))

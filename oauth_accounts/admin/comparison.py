@@ -18,13 +18,13 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from oauth_accounts import moving, reasons
+from oauth_accounts.admin.own_page import address_of, own_page
 from oauth_accounts.exceptions import TokenError
 from oauth_accounts.forms import SECRET_FIELDS
 from oauth_accounts.models import Provider
@@ -53,7 +53,7 @@ def can_be_compared(provider: Provider) -> bool:
 
 def link(modeladmin: Any, provider: Provider) -> str:
     """Return a link to the question whether to ask."""
-    address = _address(modeladmin, "compare", provider)
+    address = address_of(modeladmin, "compare", provider)
     return format_html('<a class="button" href="{}">{}</a>', address, TITLE)
 
 
@@ -106,7 +106,7 @@ def _take_over(
     if offer.get("provider") != str(provider.pk):
         text = gettext("What was offered is too old. Ask the provider again.")
         modeladmin.message_user(request, text, messages.ERROR)
-        return HttpResponseRedirect(_address(modeladmin, "compare", provider))
+        return HttpResponseRedirect(address_of(modeladmin, "compare", provider))
     chosen = {
         name: value
         for name, value in offer["values"].items()
@@ -126,7 +126,7 @@ def _take_over(
         modeladmin.log_change(request, provider, said)
     text = gettext("%(name)s was changed.") % {"name": provider}
     modeladmin.message_user(request, text, messages.SUCCESS)
-    return HttpResponseRedirect(_address(modeladmin, "change", provider))
+    return HttpResponseRedirect(address_of(modeladmin, "change", provider))
 
 
 def _as_sent(form: Any) -> dict[str, Any]:
@@ -165,21 +165,20 @@ def _page(
     )
     stored = [n for n in SECRET_FIELDS if getattr(provider, n) is not None]
     values = {"provider": str(provider.pk), "values": dict(offered or {})}
-    context = {
-        **modeladmin.admin_site.each_context(request),
-        "title": TITLE,
-        "opts": modeladmin.opts,
-        "provider": provider,
-        "problem": problem,
-        "was_asked": offered is not None,
-        "differences": _differences(provider, offered or {}),
-        "offer": signing.dumps(values, salt=SALT),
-        "chosen": request.POST.getlist("take"),
-        "secrets": [blank[f"new_{name}"] for name in stored],
-        "errors": form.errors if form else {},
-    }
-    request.current_app = modeladmin.admin_site.name
-    return TemplateResponse(request, "oauth_accounts/admin/compare.html", context)
+    return own_page(
+        request,
+        modeladmin,
+        "compare.html",
+        title=TITLE,
+        original=provider,
+        problem=problem,
+        was_asked=offered is not None,
+        differences=_differences(provider, offered or {}),
+        offer=signing.dumps(values, salt=SALT),
+        chosen=request.POST.getlist("take"),
+        secrets=[blank[f"new_{name}"] for name in stored],
+        errors=form.errors if form else {},
+    )
 
 
 def _differences(provider: Provider, offered: Mapping[str, Any]) -> list[Difference]:
@@ -198,8 +197,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     return " ".join(value) if isinstance(value, list) else str(value or "–")
-
-
-def _address(modeladmin: Any, page: str, provider: Provider) -> str:
-    name = f"admin:oauth_accounts_provider_{page}"
-    return reverse(name, args=[provider.pk], current_app=modeladmin.admin_site.name)
