@@ -13,7 +13,7 @@ from oauth_accounts import checks
 from tests.test_keyring import MALFORMED, NEW, OLD
 
 # Checks of JSON columns ask the database from Django 6.1 on.
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.faces, pytest.mark.django_db]
 
 PRODUCTION = {
     "DEBUG": False,

@@ -21,6 +21,8 @@ from bs4 import BeautifulSoup
 from tests import markdown
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.faces
+
 SITE = "http://127.0.0.1:8000"
 PASSWORD = "made-up-for-this-test"
 # What the reader prepares and a test environment has: no package is installed here.

@@ -20,7 +20,7 @@ from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
 from tests.rows import again, stored
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.faces, pytest.mark.django_db]
 PLAIN = "plain-access"
 FORMATS = ["json", "jsonl", "xml", "python"]
 

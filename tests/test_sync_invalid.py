@@ -9,7 +9,7 @@ from oauth_accounts.models import Provider
 from oauth_accounts.models.sync import sync_providers
 from tests.configured import EXAMPLE, SECRET
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.faces, pytest.mark.django_db]
 INVALID = {
     "not a dict": (["example"], "must be a dict of slugs"),
     "values are no dict": ({"a": None}, "must be a dict of slugs"),

@@ -15,6 +15,8 @@ from example_project.processes import Process, free_ports, stop
 from example_project.site import keys, logins
 from example_project.stack import ROOT, answers
 
+pytestmark = pytest.mark.faces
+
 
 class TestKeys:
     def test_keys_are_made_once_and_for_this_user_only(self, tmp_path):

@@ -123,12 +123,12 @@ def test_b40_a6_6_ten_thousand_grants(
     assert not endpoint.requests
 
     with Child(environment, tmp_path, *command) as child:
-        wait_until(lambda: confirmed() > 100, child.complaints, seconds=300)
+        wait_until(lambda: confirmed() > 100, child.complaints, seconds=600)
     assert left() == 0
     assert confirmed() < ACCOUNTS - LOST
 
     with Child(environment, tmp_path, *command) as child:
-        assert child.process.wait(timeout=300) == 0, child.complaints()
+        assert child.process.wait(timeout=600) == 0, child.complaints()
         report = child.out.read_text()
     assert "0 accounts are revoked here." in report
     pending = int(re.search(r"(\d+) pending", report)[1])

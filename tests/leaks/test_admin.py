@@ -18,6 +18,8 @@ from tests.admin.desk import Desk, url
 from tests.leaks.markers import Secrets
 from tests.leaks.test_dumps import full, sealed_text
 
+pytestmark = pytest.mark.faces
+
 __all__ = ["full"]
 
 APP = apps.get_app_config("oauth_accounts")

@@ -15,6 +15,8 @@ from tests.admin.desk import Desk
 from tests.leaks.markers import Secrets, dump
 from tests.views.browser import Browser, disconnect_url, list_url
 
+pytestmark = pytest.mark.faces
+
 
 def echo(request: RecordedRequest) -> Answer:
     """Refuse, and quote the whole request where people would read it."""

@@ -78,7 +78,7 @@ DISCONNECT = [
 ]
 LIST = ["oauth_accounts.pages.base_template", "oauth_accounts.pages.Card", SESSION]
 
-pytestmark = pytest.mark.usefixtures("loopback")
+pytestmark = [pytest.mark.faces, pytest.mark.usefixtures("loopback")]
 
 
 @pytest.fixture(params=[True, False], ids=["page", "mail"])

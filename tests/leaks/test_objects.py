@@ -23,6 +23,8 @@ from tests.leaks.markers import Secrets
 from tests.rows import store
 from tests.views.browser import Browser
 
+pytestmark = pytest.mark.faces
+
 DEPTH = 6
 
 

@@ -29,6 +29,8 @@ from tests.faults.celeries import FAST_START, CeleryProcess, publisher
 from tests.leaks.markers import Secrets
 from tests.test_docs_quickstart import free_port
 
+pytestmark = pytest.mark.faces
+
 SESSION = "django.contrib.sessions.middleware.SessionMiddleware.process_response"
 CALLBACK = [
     "oauth_accounts.callback.clean_provider_code",
@@ -134,13 +136,15 @@ class Site:
                 stdout=out,
                 stderr=out,
             )
+        self.browser = requests.Session()
+        self.browser.trust_env = False
+
+    def await_it(self) -> None:
         wait_until(
             lambda: "Quit the server" in self.log.read_text(),
             self.log.read_text,
-            seconds=60,
+            seconds=180,
         )
-        self.browser = requests.Session()
-        self.browser.trust_env = False
 
     def log_in(self, user: User) -> None:
         client = Client()
@@ -178,10 +182,13 @@ def site(
     provider: Provider,
 ) -> Iterator[Site]:
     site = Site(tracker, {**child_environment, "TEST_SCRUB": request.param})
-    site.scrubs = request.param == "1"
-    site.log_in(User.objects.create_superuser("ada"))
-    yield site
-    site.end()
+    try:
+        site.await_it()
+        site.scrubs = request.param == "1"
+        site.log_in(User.objects.create_superuser("ada"))
+        yield site
+    finally:
+        site.end()
 
 
 CONNECT = "/accounts/connected/connect/fake/"

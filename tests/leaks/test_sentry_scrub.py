@@ -6,6 +6,8 @@ import pytest
 
 from oauth_accounts.contrib.sentry import scrub
 
+pytestmark = pytest.mark.faces
+
 OURS = {"oauth_accounts": "[Filtered]", "__Host-oauth_accounts": "[Filtered]"}
 
 

@@ -23,6 +23,8 @@ from tests.rows import stored
 # DRF registers encoders for models when it is imported; it needs no app for serialisers.
 from rest_framework import renderers, serializers  # isort: skip
 
+pytestmark = pytest.mark.faces
+
 __all__ = ["full"]
 
 MODELS = [

@@ -12,6 +12,8 @@ from django.test import override_settings
 
 from oauth_accounts import pages, reasons
 
+pytestmark = pytest.mark.faces
+
 DJANGO = "django.template.backends.django.DjangoTemplates"
 
 
