@@ -31,7 +31,7 @@ DEMO_EXTRAS := demo$(if $(filter postgres%,$(DATABASE_URL)),$(comma)postgres)$(s
 DEMO_ENV := $(VENV)/.installed-$(subst $(comma),-,$(DEMO_EXTRAS))
 
 .PHONY: help demo serve bench chaos test test-sqlite test-postgres test-mariadb check lint bandit format \
-	types contracts migrations docs changelog spelling fuzz simulate clean
+	types contracts migrations docs messages changelog spelling fuzz simulate clean
 .DEFAULT_GOAL := help
 
 help:
@@ -42,6 +42,7 @@ help:
 	@echo "make bench   measure it beside other libraries (PostgreSQL and Redis must run)"
 	@echo "make chaos   kill workers for ten minutes and look for what is lost"
 	@echo "make fuzz    look for bytes that break what reads them"
+	@echo "make messages  bring the translations up to date; NEW=nl begins one"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make simulate  play 100 million accounts; updates docs/scaling.md"
 
@@ -162,6 +163,14 @@ changelog: $(VENV)/.installed-check
 spelling: $(VENV)/.installed-check
 	@echo "==> spelling"
 	@$(BIN)/codespell
+
+# ---- the languages ------------------------------------------------------------------
+
+# A language that there is not yet, such as NEW=nl or NEW=pt_BR.
+NEW ?=
+
+messages: $(VENV)/.installed-test
+	@$(BIN)/python -m tests.languages $(NEW)
 
 # ---- hostile bytes ------------------------------------------------------------------
 

@@ -86,6 +86,13 @@ class TestWheel:
         templates = "oauth_accounts/templates/oauth_accounts/"
         assert any(name.startswith(templates) for name in wheel_names)
 
+    @pytest.mark.parametrize("language", ["de", "es", "fr", "ja"])
+    def test_holds_the_translations_and_their_sources(
+        self, wheel_names: set[str], language: str
+    ) -> None:
+        catalogue = f"oauth_accounts/locale/{language}/LC_MESSAGES/django"
+        assert {f"{catalogue}.mo", f"{catalogue}.po"} <= wheel_names
+
     def test_brings_nothing_else_into_site_packages(
         self, wheel_names: set[str]
     ) -> None:

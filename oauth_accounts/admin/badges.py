@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -18,7 +19,7 @@ STATES: dict[str, tuple[str, StrPromise]] = {
     # accounts
     "active": (GOOD, _("Active")),
     "needs_reauth": (WARNING, _("Needs reauthorisation")),
-    "disabled": (OFF, _("Disabled")),
+    "disabled": (OFF, pgettext_lazy("account", "Disabled")),
     "revoked": (OFF, _("Revoked")),
     "undecryptable": (BAD, _("Undecryptable")),
     # providers, which are disabled as well

@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from oauth_accounts import clock
 from oauth_accounts.conf import conf
@@ -51,7 +52,7 @@ class AccountColumns(Pinned):
         ACTIVE = "active", _("Active")
         NEEDS_REAUTH = "needs_reauth", _("Needs reauthorisation")
         REVOKED = "revoked", _("Revoked")
-        DISABLED = "disabled", _("Disabled")
+        DISABLED = "disabled", pgettext_lazy("account", "Disabled")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     provider = models.ForeignKey(

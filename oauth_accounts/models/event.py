@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from oauth_accounts import clock, fields
 from oauth_accounts.exceptions import ProviderMisconfigured
@@ -33,8 +34,8 @@ class AccountEvent(models.Model):
         REVOKED = "revoked", _("Revoked")
         REVOCATION_CONFIRMED = "revocation_confirmed", _("Revoked at provider")
         REVOCATION_FAILED = "revocation_failed", _("Not revoked at provider")
-        DISABLED = "disabled", _("Disabled")
-        ENABLED = "enabled", _("Enabled")
+        DISABLED = "disabled", pgettext_lazy("account", "Disabled")
+        ENABLED = "enabled", pgettext_lazy("account", "Enabled")
         DELETED = "deleted", _("Deleted")
         REJECTED = "rejected", _("Callback rejected")
         SECRET_CHANGED = "secret_changed", _("Secret changed")
