@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -19,6 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from oauth_accounts import moving
 from oauth_accounts.admin import addresses, breaker, comparison, page
 from oauth_accounts.admin.entered import ENTERED, mask_entered
+from oauth_accounts.admin.lists import CheckedList
 from oauth_accounts.admin.obstacles import obstacle_of
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.forms import SECRET_FIELDS, ProviderForm
@@ -26,14 +27,9 @@ from oauth_accounts.models import Provider
 from oauth_accounts.models.provider import missing_configuration
 from oauth_accounts.registration import redirect_uri
 
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Provider]
-else:
-    _ModelAdmin = admin.ModelAdmin
-
 
 @admin.register(Provider)
-class ProviderAdmin(_ModelAdmin):
+class ProviderAdmin(CheckedList):
     form = ProviderForm
     # Deleted one at a time, with a word about the accounts that stand in the way.
     actions = None
@@ -122,7 +118,8 @@ class ProviderAdmin(_ModelAdmin):
         return {} if obj else {"slug": ("name",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
-        return super().get_queryset(request).annotate(_accounts=Count("accounts"))
+        rows: QuerySet[Provider] = super().get_queryset(request)
+        return rows.annotate(_accounts=Count("accounts"))
 
     @admin.display(description=_("accounts"), ordering="_accounts")
     def accounts(self, provider: Any) -> int:

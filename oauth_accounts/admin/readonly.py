@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from oauth_accounts.admin.lists import LargeList
 from oauth_accounts.fields import SealedTextField
 
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Any]
-else:
-    _ModelAdmin = admin.ModelAdmin
 
-
-class ReadOnlyAdmin(_ModelAdmin):
+class ReadOnlyAdmin(LargeList):
     """Rows that only the app itself writes. `fields` names what the page shows."""
-
-    # Counting a large table on each page takes longer than the page.
-    show_full_result_count = False
-    list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

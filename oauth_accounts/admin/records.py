@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts import reasons
+from oauth_accounts.admin import badges, filters, search
 from oauth_accounts.admin.readonly import ReadOnlyAdmin, RecordAdmin
 from oauth_accounts.models import (
     AccountEvent,
@@ -18,9 +23,13 @@ from oauth_accounts.models import (
 @admin.register(AccountEvent)
 class AccountEventAdmin(RecordAdmin):
     list_display = ("created_at", "kind", "reason", "account", "provider", "actor")
-    list_filter = ("kind", "provider")
+    list_filter = (filters.KindFilter, filters.ProviderFilter)
+    linked_by = ("account_key",)
     list_select_related = ("account", "provider", "actor")
-    search_fields = ("reason", "account__uid", "account__label")
+    sortable_by = ("created_at",)
+    # Makes the field appear; what it looks at is in `get_search_results`.
+    search_fields = ("account_key",)
+    search_help_text = search.HELP
     fields = (
         "created_at",
         "kind",
@@ -31,6 +40,14 @@ class AccountEventAdmin(RecordAdmin):
         "provider",
         "actor",
     )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not search_term.strip():
+            return queryset, False
+        keys = search.account_keys(search_term)
+        return queryset.filter(account_key__in=keys), False
 
     @admin.display(description=_("meaning"))
     def meaning(self, event: AccountEvent) -> str:
@@ -49,8 +66,9 @@ class AuthorizationAttemptAdmin(ReadOnlyAdmin):
         "expires_at",
         "consumed_at",
     )
-    list_filter = ("provider",)
+    list_filter = (filters.ProviderFilter,)
     list_select_related = ("provider", "user", "account")
+    sortable_by = ()
     fields = (
         "user",
         "owner",
@@ -68,19 +86,21 @@ class AuthorizationAttemptAdmin(ReadOnlyAdmin):
 
 
 @admin.register(PendingRevocation)
-class PendingRevocationAdmin(RecordAdmin):
+class PendingRevocationAdmin(badges.Styled, RecordAdmin):
     list_display = (
         "created_at",
         "provider",
         "account",
-        "status",
+        "state",
         "reason",
         "attempts",
         "last_error",
         "due_at",
     )
-    list_filter = ("status", "provider")
+    list_filter = (filters.StatusFilter, filters.ProviderFilter)
+    linked_by = ("account_key",)
     list_select_related = ("provider", "account")
+    sortable_by = ("created_at",)
     fields = (
         "provider",
         "account",
@@ -95,6 +115,10 @@ class PendingRevocationAdmin(RecordAdmin):
         "finished_at",
     )
 
+    @admin.display(description=_("status"))
+    def state(self, pending: PendingRevocation) -> str:
+        return badges.pill(pending.status)
+
     @admin.display(description=_("meaning"))
     def meaning(self, pending: PendingRevocation) -> str:
         return reasons.describe_account(pending.last_error)
@@ -105,6 +129,7 @@ class RefreshStatisticAdmin(ReadOnlyAdmin):
     """Deleting is left to permissions, because deleting a provider cascades here."""
 
     list_display = ("hour", "provider", "result", "reason", "count")
-    list_filter = ("provider", "result")
+    list_filter = (filters.ProviderFilter, filters.ResultFilter)
+    sortable_by = ("hour",)
     list_select_related = ("provider",)
     fields = ("hour", "provider", "result", "reason", "count")

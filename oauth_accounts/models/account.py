@@ -17,6 +17,7 @@ from oauth_accounts.clock import DatabaseNow
 from oauth_accounts.exceptions import ProviderMisconfigured, ReauthRequired
 from oauth_accounts.fields import SEALED_FIELDS, Secret
 from oauth_accounts.models.account_columns import ENGINE_FIELDS, AccountColumns
+from oauth_accounts.models.account_indexes import admin_indexes
 from oauth_accounts.models.querysets import ConnectedAccountQuerySet
 from oauth_accounts.models.token_columns import token_columns
 from oauth_accounts.session import AccountSession
@@ -51,7 +52,8 @@ class ConnectedAccount(AccountColumns):
                 fields=["provider", "refresh_due_at"],
                 condition=Q(refresh_due_at__isnull=False),
                 name="oauth_accounts_account_due",
-            )
+            ),
+            *admin_indexes(),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

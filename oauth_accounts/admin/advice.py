@@ -1,0 +1,87 @@
+"""What state an account is in, and what an administrator does about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from oauth_accounts import clock, keyring, reasons
+from oauth_accounts.admin.filters import OVERDUE
+from oauth_accounts.models import ConnectedAccount
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+UNDECRYPTABLE = "undecryptable"
+
+_ASK_OWNER = _("Ask its owner to connect it again.")
+
+# By reason first, then by status.
+NEXT_STEPS: dict[str, StrPromise] = {
+    "retrying": _("Nothing to do: it is tried again by itself."),
+    "rate_limited": _("Nothing to do: it is tried again by itself."),
+    "outcome_unknown": _("Nothing to do: it is tried again by itself."),
+    "scopes_narrowed": _(
+        "If the missing permissions are needed, ask its owner to connect it again and "
+        "to grant them."
+    ),
+    "owner_inactive": _("It works again once its owner is active."),
+    "provider_changed": _(
+        "Ask its owner to connect it again, or move all of the provider's accounts "
+        "with: manage.py oauth_accounts rebind"
+    ),
+    UNDECRYPTABLE: _(
+        "Put the key that it was sealed with back into FERNET_KEYS. Nothing is lost "
+        "until then."
+    ),
+    "needs_reauth": _ASK_OWNER,
+    "disabled": _("Enable it when it may be used again."),
+    "revoked": _("Only its owner can bring it back, by connecting again."),
+}
+
+
+def state_of(account: ConnectedAccount) -> str:
+    """Return the stored status, unless the key says that the tokens cannot be read."""
+    if account.status == ConnectedAccount.Status.REVOKED or _key_is_known(account):
+        return account.status
+    return UNDECRYPTABLE
+
+
+def is_overdue(account: ConnectedAccount) -> bool:
+    """Say whether the sweep should have been here by now."""
+    due = account.refresh_due_at
+    return due is not None and due < clock.utcnow() - OVERDUE
+
+
+def reason_for(account: ConnectedAccount) -> str:
+    """Say in words why the account is in its state; "" where there is nothing to say."""
+    if state_of(account) == UNDECRYPTABLE:
+        return reasons.describe_account(UNDECRYPTABLE)
+    if account.status_reason:
+        return reasons.describe_account(account.status_reason)
+    return gettext("Its refresh is overdue.") if is_overdue(account) else ""
+
+
+def next_step(account: ConnectedAccount) -> str:
+    """Say what to do next; "" for nothing."""
+    state = state_of(account)
+    if state == UNDECRYPTABLE:
+        return str(NEXT_STEPS[state])
+    if state == ConnectedAccount.Status.ACTIVE and is_overdue(account):
+        return gettext(
+            "Check that Celery beat or “manage.py oauth_accounts refresh” is running, "
+            "and that its provider is not paused."
+        )
+    step = NEXT_STEPS.get(account.status_reason) or NEXT_STEPS.get(state)
+    return "" if step is None else str(step)
+
+
+def _key_is_known(account: ConnectedAccount) -> bool:
+    """Say whether the row's key is configured, by its id alone: a list decrypts nothing."""
+    try:
+        return account.key_id in keyring.current().ids
+    except ImproperlyConfigured:
+        return False
