@@ -58,7 +58,7 @@ $(BIN)/python:
 
 $(DEMO_ENV): EXTRAS := $(DEMO_EXTRAS)
 $(VENV)/.installed-test: EXTRAS := test
-$(VENV)/.installed-services: EXTRAS := test,postgres,mysql,redis
+$(VENV)/.installed-services: EXTRAS := test,browser,postgres,mysql,redis
 $(VENV)/.installed-bench: EXTRAS := bench
 $(VENV)/.installed-check: EXTRAS := test,docs,dev
 $(VENV)/.installed-docs: EXTRAS := docs

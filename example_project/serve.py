@@ -1,4 +1,4 @@
-"""`python -m example_project.serve`: leave both sites running until Ctrl-C."""
+"""`python -m example_project.serve`: both sites with demo data, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from django.urls import reverse
 from rich.console import Console
 from rich.table import Table
 
@@ -17,6 +18,11 @@ from example_project.site import logins
 from example_project.stack import Stack, stopping
 
 console = Console(highlight=False)
+
+ADVICE = (
+    "Every provider but Engine Notes is made up, answers whatever it is asked, and is as new "
+    "whenever this is started."
+)
 
 
 def main() -> int:
@@ -50,8 +56,11 @@ def serve(stack: Stack) -> None:
     with stopping(stack):
         console.print("Starting ...")
         stack.prepare()
+        console.print("Writing demo data ...")
+        stack.seed()
         stack.start()
         console.print(addresses(stack))
+        console.print(ADVICE)
         console.print(f"Logs and databases: {stack.state_dir}    Ctrl-C stops it all.")
         while True:
             stack.check_alive()
@@ -61,7 +70,13 @@ def serve(stack: Stack) -> None:
 def addresses(stack: Stack) -> Table:
     """Return a table of what to open and how to log in."""
     table = Table("What", "Address", "Log in as", "Password", title="Running")
-    table.add_row("Site", f"{stack.site}/", logins.USER, logins.PASSWORD)
+    table.add_row("Site, a new user", f"{stack.site}/", logins.USER, logins.PASSWORD)
+    table.add_row(
+        "Site, a user with an account in every state",
+        f"{stack.site}{reverse('oauth_accounts:list')}",
+        logins.MEMBER,
+        logins.MEMBER_PASSWORD,
+    )
     table.add_row(
         "Its admin", f"{stack.site}/admin/", logins.ADMIN, logins.ADMIN_PASSWORD
     )

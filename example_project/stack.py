@@ -118,6 +118,16 @@ class Stack:
             process.wait(PREPARE_TIMEOUT)
             self.running.remove(process)
 
+    def seed(self) -> None:
+        """Write demo data in every state; both sites are prepared."""
+        process = self.process(
+            "seed", "example_project.site", "oauth_accounts", "seed-demo"
+        )
+        self.running.append(process)
+        process.start()
+        process.wait(PREPARE_TIMEOUT)
+        self.running.remove(process)
+
     def start(self) -> None:
         """Start the four processes and return when each of them is at work."""
         celery = ("celery", "-A", "example_project.site.celery")

@@ -26,12 +26,13 @@ from django.test import TransactionTestCase
 from oauth_accounts.models import Provider
 from oauth_accounts.testing.server import FakeProvider
 from tests import services
+from tests.browser import chromium
 from tests.configured import EXAMPLE
 from tests.settings import TEST_DATABASE
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDORS = {"sqlite", "postgres", "mariadb"}
-BROKERS = {"redis", "rabbitmq"}
+NEEDED = {"redis", "rabbitmq", "browser"}
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
@@ -72,13 +73,18 @@ def _empty_tables_by_row(operations: Any) -> None:
 
 
 def pytest_sessionstart() -> None:
-    if services.REQUIRED and (absent := services.missing()):
-        pytest.exit(f"Required, but not listening: {', '.join(absent)}", returncode=3)
+    if services.REQUIRED and (absent := [*services.missing(), *_missing_browser()]):
+        pytest.exit(f"Required, but missing: {', '.join(absent)}", returncode=3)
+
+
+def _missing_browser() -> list[str]:
+    # Its tests run on SQLite, as all that are about pages.
+    return chromium.missing() if TEST_DATABASE == "sqlite" else []
 
 
 def pytest_report_header() -> str:
-    brokers = "required" if services.REQUIRED else f"left out; {services.HINT}"
-    return f"database: {TEST_DATABASE}; tests of redis and rabbitmq: {brokers}"
+    needed = "required" if services.REQUIRED else f"left out; {services.HINT}"
+    return f"database: {TEST_DATABASE}; tests of redis, rabbitmq, browser: {needed}"
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
@@ -119,8 +125,8 @@ def _why_left_out(item: pytest.Item) -> str | None:
         return f"about another database; set TEST_DATABASE={'|'.join(sorted(vendors))}"
     if "faces" in marks and TEST_DATABASE != "sqlite":
         return "about pages, the same on every database; set TEST_DATABASE=sqlite"
-    if marks & BROKERS and not services.REQUIRED:
-        return f"need {' and '.join(sorted(marks & BROKERS))}; {services.HINT}"
+    if marks & NEEDED and not services.REQUIRED:
+        return f"need {' and '.join(sorted(marks & NEEDED))}; {services.HINT}"
     return None
 
 

@@ -13,7 +13,7 @@ from packaging.version import Version
 # What users install; the rest is for those who develop this package.
 RUNTIME = ("celery", "postgres", "mysql", "redis")
 # What the environment `lowest` installs on top.
-TESTED = (*RUNTIME, "test")
+TESTED = (*RUNTIME, "test", "browser")
 
 
 def requirements(lines: Iterable[str]) -> list[Requirement]:

@@ -7,7 +7,7 @@ from django.urls import include, path
 from oauth2_provider import views as oauth_views
 from oauth2_provider.urls import metadata_urlpatterns
 
-from example_project.provider_site import views
+from example_project.provider_site import made_up, views
 
 # Only what the example needs: clients are registered by `prepare`, not over the web.
 oauth_urlpatterns = [
@@ -31,5 +31,6 @@ urlpatterns = [
     path("api/userinfo/", views.userinfo, name="userinfo"),
     path("api/me/", views.me, name="me"),
     path("api/notes/", views.notes, name="notes"),
+    path("made-up/", include(made_up.urlpatterns)),
     path("", include((oauth_urlpatterns, "oauth2_provider"))),
 ]

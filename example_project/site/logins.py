@@ -6,3 +6,6 @@ USER = "grace"
 PASSWORD = "nanosecond-of-wire"
 ADMIN = "admin"
 ADMIN_PASSWORD = "keeper-of-the-keys"
+# Made by seed-demo: the owner of an account in each state.
+MEMBER = "hedy"
+MEMBER_PASSWORD = "frequency-hopping"

@@ -89,6 +89,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 STATIC_URL = "static/"
+LANGUAGE_CODE = "en"
 USE_TZ = True
 TIME_ZONE = "UTC"  # Celery writes its log in it too
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import requests
+from django.contrib.auth import get_user_model
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
 from django.views.generic import TemplateView
@@ -23,6 +24,10 @@ class HomeView(TemplateView):
 
     template_name = "site/home.html"
     extra_context = {"logins": logins}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        member = get_user_model().objects.filter(username=logins.MEMBER)
+        return super().get_context_data(has_demo_data=member.exists(), **kwargs)
 
 
 class NotesView(LoginRequiredMixin, TemplateView):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import (
@@ -71,12 +71,14 @@ ACTIONS = {
 
 class Command(BaseCommand):
     help = "Refresh tokens, show the state of connected accounts, manage providers."
+    # For projects whose command of the same name does more.
+    actions: ClassVar[dict[str, Action]] = ACTIONS
 
     def add_arguments(self, parser: CommandParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True)
+        choices = parser.add_subparsers(dest="action", required=True)
         options = django_options()
-        for name, action in ACTIONS.items():
-            added = actions.add_parser(
+        for name, action in self.actions.items():
+            added = choices.add_parser(
                 name,
                 help=action.help,
                 parents=[options],
@@ -87,6 +89,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         try:
-            ACTIONS[action].run(self, **options)
+            self.actions[action].run(self, **options)
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None

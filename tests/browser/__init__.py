@@ -1,0 +1,1 @@
+"""Pages in Debian's Chromium: they are looked at, operated and lived through."""
