@@ -57,23 +57,24 @@ def tabs(browser, example):
     """Return a tab for somebody who is logged in, the same one each time."""
     opened, states = {}, {sites.NOBODY: None}
 
-    def tab(who, *, scheme="light", scripts=True):
+    def tab(who, *, scheme="light", scripts=True, language="en"):
         if who not in states:
             context = browser.new_context()
             sites.log_in(context.new_page(), example, who)
             states[who] = context.storage_state()
             context.close()
-        if (who, scheme, scripts) not in opened:
+        if (who, scheme, scripts, language) not in opened:
             context = browser.new_context(
                 storage_state=states[who],
                 color_scheme=scheme,
                 java_script_enabled=scripts,
+                locale=language,
                 reduced_motion="reduce",
                 viewport=WIDE,
             )
             context.set_default_timeout(TIMEOUT)
-            opened[who, scheme, scripts] = Tab(context.new_page())
-        found = opened[who, scheme, scripts]
+            opened[who, scheme, scripts, language] = Tab(context.new_page())
+        found = opened[who, scheme, scripts, language]
         found.wrong.clear()
         return found
 
