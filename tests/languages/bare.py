@@ -39,6 +39,7 @@ SHOWN = {
     "help_text",
     "label",
     "short_description",
+    "title",
     "verbose_name",
     "verbose_name_plural",
 }
@@ -125,7 +126,8 @@ def _positional(node: ast.Call) -> Iterator[ast.expr]:
 
 
 def _is_choices(node: ast.ClassDef) -> bool:
-    return any(ast.unparse(base).endswith("Choices") for base in node.bases)
+    names = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+    return bool(names & {"TextChoices", "IntegerChoices"})
 
 
 def _labels(node: ast.ClassDef) -> Iterator[ast.expr]:
