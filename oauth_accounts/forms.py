@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from oauth_accounts import keyring, moving
 from oauth_accounts.fields import Secret
-from oauth_accounts.inputs import LinesField, SecretField
+from oauth_accounts.inputs import DescriptionsField, LinesField, SecretField
 from oauth_accounts.models import Provider
 from oauth_accounts.models.provider_columns import (
     ENDPOINT_FIELDS,
@@ -28,6 +28,7 @@ else:
     _ModelForm = forms.ModelForm
 
 SECRET_FIELDS = ("client_secret", "previous_client_secret", "private_key")
+LINKS = (*ENDPOINT_FIELDS, "grants_url")
 WIDE = {"class": "vLargeTextField"}
 
 PUBLIC_CLIENT = _(
@@ -81,6 +82,13 @@ class ProviderForm(_ModelForm):
     """
 
     scopes = LinesField(label=_("Scopes"), empty=[], help_text=_("One per line."))
+    scope_descriptions = DescriptionsField(
+        label=_("Scopes in words"),
+        help_text=_(
+            "What users read instead of a scope. One per line, the scope first: "
+            "notes:read Read your notes"
+        ),
+    )
     # Not text: a form would strip the blank, which nearly every provider wants.
     scope_separator = forms.ChoiceField(
         label=_("Scope separator"),
@@ -115,7 +123,7 @@ class ProviderForm(_ModelForm):
         # The admin's fieldsets name the fields; these are never among them.
         exclude = SECRET_FIELDS
         widgets = {
-            **{name: forms.TextInput(attrs=WIDE) for name in ENDPOINT_FIELDS},
+            **{name: forms.TextInput(attrs=WIDE) for name in LINKS},
             **{name: forms.Textarea(attrs={"rows": 3}) for name in PARAMETER_FIELDS},
         }
 

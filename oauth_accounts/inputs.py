@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts.fields import Secret
 
@@ -28,6 +30,37 @@ class LinesField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         words = (super().to_python(value) or "").split()
         return list(dict.fromkeys(words)) or self.empty
+
+
+class DescriptionsField(forms.CharField):
+    """Words for scopes, edited as one scope per line, with its words behind a blank."""
+
+    widget = forms.Textarea(attrs={"rows": 4, "spellcheck": "true"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return "\n".join(f"{scope} {words}" for scope, words in value.items())
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(super().has_changed(self.prepare_value(initial), data))
+
+    def to_python(self, value: Any) -> Any:
+        described: dict[str, str] = {}
+        for line in (super().to_python(value) or "").splitlines():
+            if not (parts := line.split(maxsplit=1)):
+                continue
+            if len(parts) == 1:
+                text = _("Nothing stands behind this scope: %(scope)s")
+                raise ValidationError(text, params={"scope": parts[0]})
+            if parts[0] in described:
+                text = _("This scope stands in two lines: %(scope)s")
+                raise ValidationError(text, params={"scope": parts[0]})
+            described[parts[0]] = parts[1].strip()
+        return described
 
 
 class SecretField(forms.CharField):

@@ -1,16 +1,22 @@
-"""What the user's pages have in common: headers, the browser's cookie, safe paths, cards."""
+"""What the user's pages have in common: headers, cookies, sessions, safe paths."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.messages.storage.session import SessionStorage
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
@@ -19,10 +25,9 @@ from django.template.backends.django import Template
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.cache import add_never_cache_headers
+from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
 
-from oauth_accounts import reasons
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import (
     AccountInUse,
@@ -33,7 +38,6 @@ from oauth_accounts.exceptions import (
     TokenError,
 )
 from oauth_accounts.fields import Secret
-from oauth_accounts.models import ConnectedAccount, PendingRevocation
 
 logger = logging.getLogger("oauth_accounts")
 
@@ -109,6 +113,52 @@ def base_template() -> str:
     return str(found.template.name) if isinstance(found, Template) else OWN_BASE
 
 
+class Stylesheet:
+    """The link to the app's stylesheet, which a page has once: the first time it is asked."""
+
+    def __init__(self) -> None:
+        self._is_linked = False
+
+    def link(self) -> str:
+        """Return the element, then ""."""
+        if self._is_linked:
+            return ""
+        self._is_linked = True
+        return format_html('<link rel="stylesheet" href="{}">', static(STYLESHEET))
+
+
+def leave_ended_session(request: HttpRequest) -> bool:
+    """
+    Say whether the session was ended meanwhile, by a log-out in another tab; forget it then.
+
+    Django's middleware writes it after the view, and answers with an error of its own when
+    it is gone. Asked for nothing where that would not happen.
+    """
+    session = getattr(request, "session", None)
+    if session is None or session.is_empty() or not _is_written(request, session):
+        return False
+    try:
+        session.save()
+    except UpdateError:
+        session.flush()
+        request.user = AnonymousUser()
+        return True
+    return False
+
+
+def _is_written(request: HttpRequest, session: SessionBase) -> bool:
+    """Say whether the middleware is going to write the session, as far as is known now."""
+    in_session = isinstance(messages.get_messages(request), SessionStorage)
+    return settings.SESSION_SAVE_EVERY_REQUEST or session.modified or in_session
+
+
+def outside_transactions(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Exempt a view from ATOMIC_REQUESTS, on whichever database it is on."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(alias)(view)
+    return view
+
+
 def safe_path(value: str) -> str:
     """
     Return the value when it is a local path that a browser cannot take for more, else "".
@@ -149,6 +199,20 @@ def status_of(error: Exception, code: str) -> HTTPStatus:
     return HTTPStatus.BAD_REQUEST
 
 
+def log_refusal(view: str, slug: str, error: Exception, code: str) -> None:
+    """Write a line about an error that became a page. slug: in the path, "" for none."""
+    broken = isinstance(error, ImproperlyConfigured)
+    configure = broken or getattr(error, "recovery", "") == "configure"
+    logger.log(
+        logging.ERROR if configure else logging.INFO,
+        "%s %s ended with %s%s.",
+        view,
+        slug,
+        code,
+        f": {error}" if broken else "",
+    )
+
+
 def _is_secure(request: HttpRequest) -> bool:
     """Say whether the browser is on https, also behind a proxy that Django was not told of."""
     base = conf.OAUTH_ACCOUNTS_BASE_URL or ""
@@ -179,75 +243,3 @@ def remember_browser(
         # Not Strict: the way back from the provider is a navigation across sites.
         samesite="Lax",
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Card:
-    """A connected account as its owner sees it."""
-
-    account: ConnectedAccount
-    """With its provider and its revocations loaded."""
-
-    @property
-    def is_revoked(self) -> bool:
-        return self.account.status == ConnectedAccount.Status.REVOKED
-
-    @property
-    def status(self) -> str:
-        """One of "active", "attention", "off": decides the colour."""
-        if not self.account.provider.enabled or self.account.status in {
-            ConnectedAccount.Status.DISABLED,
-            ConnectedAccount.Status.REVOKED,
-        }:
-            return "off"
-        return "active" if self.account.status == "active" else "attention"
-
-    @property
-    def status_text(self) -> str:
-        if self.is_revoked:
-            return _("Disconnected")
-        if not self.account.provider.enabled:
-            return _("Service switched off")
-        texts = {
-            ConnectedAccount.Status.ACTIVE: _("Connected"),
-            ConnectedAccount.Status.NEEDS_REAUTH: _("Needs your attention"),
-            ConnectedAccount.Status.DISABLED: _("Disabled"),
-        }
-        return texts[ConnectedAccount.Status(self.account.status)]
-
-    @property
-    def reason_text(self) -> str:
-        if self.can_reconnect and self.status == "attention":
-            reason = reasons.describe_account(self.account.status_reason)
-            return _("%(reason)s Reconnect it to go on using it.") % {"reason": reason}
-        return reasons.describe_account(self.account.status_reason)
-
-    @property
-    def can_reconnect(self) -> bool:
-        """Say whether connecting again is possible and would change something."""
-        by_admin = self.account.status_reason == "by_admin"
-        disabled = self.account.status == ConnectedAccount.Status.DISABLED
-        return self.account.provider.enabled and not (by_admin and disabled)
-
-    @property
-    def revocation_text(self) -> str:
-        """What became of the tokens at the provider, after disconnecting."""
-        texts = {
-            PendingRevocation.Status.PENDING: _(
-                "The service is being told to end the access."
-            ),
-            PendingRevocation.Status.CONFIRMED: _(
-                "The service has confirmed that the access has ended."
-            ),
-            PendingRevocation.Status.UNSUPPORTED: _(
-                "The service cannot be told to end the access. Remove it in your "
-                "account settings there as well."
-            ),
-            PendingRevocation.Status.FAILED: _(
-                "The service could not be told to end the access. Remove it in your "
-                "account settings there."
-            ),
-        }
-        newest = next(iter(self.account.pending_revocations.all()), None)
-        # Superseded is about an earlier connection, which this one took the place of.
-        return texts.get(PendingRevocation.Status(newest.status), "") if newest else ""

@@ -129,11 +129,11 @@ AUTHORIZATION: dict[str, StrPromise] = {
     "owner_missing": _("There is nothing here that you could connect accounts to."),
     "provider_busy": _(
         "The service is slow to answer, and others are waiting for it too. Nothing is "
-        "lost: please load this page again in a few seconds."
+        "lost: please try again in a few seconds."
     ),
     "provider_paused": _(
-        "The service has problems at the moment. Nothing is lost: please load this page "
-        "again in a minute."
+        "The service has problems at the moment. Nothing is lost: please try again in a "
+        "minute."
     ),
     "provider_disabled": _(
         "Connecting to this service is switched off. An administrator can enable it."

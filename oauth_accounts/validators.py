@@ -8,13 +8,17 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 
+from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.protocol.transport import check_url
 
 # RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}\Z")
+# Characters of what a user reads instead of a scope.
+MAX_DESCRIPTION = 200
 
 # Parameters of RFC 6749, 7636, 9101, 9126 and OpenID Connect that the client sets itself.
 RESERVED_PARAMETERS = frozenset(
@@ -66,6 +70,38 @@ def validate_scopes(value: Any) -> None:
         isinstance(scope, str) and _SCOPE.match(scope) for scope in value
     ):
         raise ValidationError(_("Enter a list of scopes."), code="scopes")
+
+
+def validate_scope_descriptions(value: Any) -> None:
+    """Refuse anything but an object of scope tokens with a line of text for each."""
+    if not isinstance(value, dict) or not all(
+        isinstance(scope, str) and _SCOPE.match(scope) and _is_line(text)
+        for scope, text in value.items()
+    ):
+        raise ValidationError(
+            _(
+                "Enter an object of scopes, each with one line of text, at most "
+                "%(length)s characters long."
+            ),
+            code="scope_descriptions",
+            params={"length": MAX_DESCRIPTION},
+        )
+
+
+def _is_line(text: Any) -> bool:
+    """Say whether a value is one line of printable text that says something."""
+    if not isinstance(text, str) or len(text) > MAX_DESCRIPTION:
+        return False
+    return bool(text.strip()) and text.isprintable()
+
+
+def validate_link(value: str) -> None:
+    """Refuse what is no page that a user's browser may be sent to by a link."""
+    refusal = _("Enter an https URL without user name.")
+    schemes = ["https", "http"] if conf.DEBUG else ["https"]
+    URLValidator(schemes=schemes, message=refusal)(value)
+    if "@" in urlsplit(value).netloc:
+        raise ValidationError(refusal, code="link")
 
 
 def validate_parameters(value: Any) -> None:

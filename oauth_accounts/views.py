@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -11,26 +9,20 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, transaction
-from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
-from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_variables
 from django.views.generic import View
 
-from oauth_accounts import connect, pages, reasons
+from oauth_accounts import advice, cards, connect, pages, reasons
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import OAuthAccountsError
-from oauth_accounts.fields import SEALED_FIELDS
-from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
+from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.models.provider import missing_configuration
-
-logger = logging.getLogger("oauth_accounts")
 
 # Everything that can go wrong on the way, apart from bugs.
 FAILURES = (OAuthAccountsError, ImproperlyConfigured)
@@ -69,40 +61,53 @@ class PageMixin(View):
         """Return the page that says in this app's own words what went wrong."""
         code = getattr(error, "code", "site_misconfigured")
         status = pages.status_of(error, code)
-        self._log(error, code)
-        response = render(
-            self.request,
-            self.result_template,
-            {
-                "text": reasons.describe_error(error, code),
-                "code": pages.shown_code(error, code),
-                "provider": self.get_retry_provider(error),
-                "logged_in": self.request.user.is_authenticated,
-            },
+        slug = self.kwargs.get("slug", "")
+        pages.log_refusal(type(self).__name__, slug, error, code)
+        step = self.get_next_step(error, code)
+        response = self.show_result(
+            text=reasons.describe_error(error, code),
+            step=step,
             status=status,
+            code=pages.shown_code(error, code),
+            provider=self.get_retry_provider(step),
         )
         if retry_after := getattr(error, "retry_after", None):
             response["Retry-After"] = str(int(retry_after) + 1)
-        pages.restrict(response)
         # Django mails the request of a 5xx to the administrators unless it was logged.
         response._has_been_logged = True  # type: ignore[attr-defined]
         return response
 
-    def _log(self, error: Exception, code: str) -> None:
-        broken = isinstance(error, ImproperlyConfigured)
-        configure = broken or getattr(error, "recovery", "") == "configure"
-        logger.log(
-            logging.ERROR if configure else logging.INFO,
-            "%s %s ended with %s%s.",
-            type(self).__name__,
-            self.kwargs.get("slug", ""),
-            code,
-            f": {error}" if broken else "",
-        )
+    def show_result(
+        self,
+        *,
+        text: str,
+        step: advice.Step,
+        status: int = 200,
+        code: str = "",
+        provider: Provider | None = None,
+    ) -> HttpResponse:
+        """Return the page about how it ended; code: to name when asking for help."""
+        context = {
+            "text": text,
+            "step": step,
+            "code": code,
+            "provider": provider,
+            "logged_in": self.request.user.is_authenticated,
+        }
+        response = render(self.request, self.result_template, context, status=status)
+        pages.restrict(response)
+        return response
 
-    def get_retry_provider(self, error: Exception) -> Provider | None:
+    def get_next_step(self, error: Exception, code: str) -> advice.Step:
+        """Return what helps now."""
+        step = advice.next_step(code, getattr(error, "recovery", "none"))
+        # What was sent by POST cannot be loaded again.
+        reloads = self.request.method == "GET" or step is not advice.RELOAD
+        return step if reloads else advice.LATER
+
+    def get_retry_provider(self, step: advice.Step) -> Provider | None:
         """Return the provider to offer another try at, where that could help."""
-        if getattr(error, "recovery", "none") not in {"retry", "reauth"}:
+        if step.action is None or not self.request.user.is_authenticated:
             return None
         slug = self.kwargs.get("slug", "")
         return Provider.objects.filter(enabled=True, slug=slug).first()
@@ -175,15 +180,20 @@ class AccountListView(MemberMixin, NextPathMixin):
         return response
 
     def get_context_data(self) -> dict[str, Any]:
-        cards = [pages.Card(account=account) for account in self.get_accounts()]
+        shown = cards.cards_of(self.get_accounts())
+        live = [card for card in shown if not card.is_revoked]
         providers = self.get_providers()
         wanted = self.request.GET.get("connect")
         return {
             "base_template": pages.base_template(),
-            "stylesheet": pages.STYLESHEET,
-            "cards": [card for card in cards if not card.is_revoked],
-            "revoked_cards": [card for card in cards if card.is_revoked],
+            "stylesheet": pages.Stylesheet(),
+            "cards": live,
+            "groups": cards.groups_of(live),
+            "attention": [card for card in live if card.needs_attention],
+            "compact": len(live) > cards.FEW,
+            "revoked_cards": [card for card in shown if card.is_revoked],
             "providers": providers,
+            "paused": {p.slug for p in providers if cards.is_paused(p)},
             "wanted": next((p for p in providers if p.slug == wanted), None),
             "wanted_missing": bool(wanted)
             and wanted not in {p.slug for p in providers},
@@ -192,16 +202,8 @@ class AccountListView(MemberMixin, NextPathMixin):
         }
 
     def get_accounts(self) -> Any:
-        """Return the owner's accounts without their tokens, those that live first."""
-        tokens = ("access_token", "refresh_token")
-        outcomes = PendingRevocation.objects.defer(*tokens).order_by("-created_at")
-        rows = ConnectedAccount.objects.for_owner(self.get_owner())
-        return (
-            rows.defer(*SEALED_FIELDS)
-            .select_related("provider")
-            .prefetch_related(Prefetch("pending_revocations", queryset=outcomes))
-            .order_by("provider__name", "label", "created_at")
-        )
+        """Return the owner's accounts without their tokens."""
+        return cards.accounts_of(self.get_owner())
 
     def get_providers(self) -> list[Provider]:
         """Return the providers that accounts can be connected at."""
@@ -258,21 +260,13 @@ class DisconnectView(MemberMixin):
     def post(self, request: HttpRequest, account_id: UUID) -> HttpResponse:
         account = self.get_account(account_id)
         account.revoke(reason="by_owner", actor=request.user)
-        text = _("%(account)s at %(provider)s is disconnected.")
-        names = {"account": account, "provider": account.provider}
-        messages.success(request, text % names, fail_silently=True)
+        text = cards.describe_disconnection(account)
+        messages.success(request, text, fail_silently=True)
         return HttpResponseRedirect(reverse("oauth_accounts:list"))
 
 
-def outside_transactions(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Exempt a view from ATOMIC_REQUESTS, on whichever database it is on."""
-    for alias in connections:
-        view = transaction.non_atomic_requests(alias)(view)
-    return view
-
-
 # The burn of the attempt and the new tokens must survive a failure of the request.
-@method_decorator(outside_transactions, name="dispatch")
+@method_decorator(pages.outside_transactions, name="dispatch")
 # GET only: the state is what stands against forgery here, and a POST gets its 405.
 @method_decorator(csrf_exempt, name="dispatch")
 class CallbackView(PageMixin, NextPathMixin):
@@ -283,11 +277,15 @@ class CallbackView(PageMixin, NextPathMixin):
     @sensitive_variables()
     def get(self, request: HttpRequest, slug: str) -> HttpResponse:
         finished = connect.finish(request, slug, pages.read_browser(request))
-        text = (
-            _("%(account)s at %(provider)s is connected.")
-            if finished.created
-            else _("%(account)s at %(provider)s is connected again.")
-        )
-        names = {"account": finished.account, "provider": finished.account.provider}
-        messages.success(request, text % names, fail_silently=True)
+        account, created = finished.account, finished.created
+        if pages.leave_ended_session(request):
+            text = cards.describe_connection(account, created=created, logged_in=False)
+            return self.show_result(text=text, step=advice.CONNECTED)
+        text = cards.describe_connection(account, created=created)
+        messages.success(request, text, fail_silently=True)
         return HttpResponseRedirect(self.get_success_url(finished.next))
+
+    @sensitive_variables()
+    def refuse(self, error: Exception) -> HttpResponse:
+        pages.leave_ended_session(self.request)
+        return super().refuse(error)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.test import override_settings
 
 from oauth_accounts import clock
 from oauth_accounts.fields import Secret
@@ -95,6 +96,48 @@ class TestValidation:
 
     def test_parameters(self):
         assert problems(authorization_params={"access_type": "offline"}) == {}
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            ["read"],
+            "read",
+            [],
+            "",
+            {"read": ""},
+            {"read": " "},
+            {"read": 1},
+            {"two words": "Read"},
+            {"read": "two\nlines"},
+            {"read": "x" * 201},
+        ],
+    )
+    def test_words_of_scopes_that_are_none(self, value):
+        assert set(problems(scope_descriptions=value)) == {"scope_descriptions"}
+
+    @pytest.mark.parametrize("value", [None, {}, {"read": "Read your notes"}])
+    def test_words_of_scopes(self, value):
+        assert problems(scope_descriptions=value) == {}
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "javascript:alert(1)",
+            "http://as.example/apps",
+            "https://user@as.example/",
+            "//as.example",
+            "as.example",
+        ],
+    )
+    @override_settings(DEBUG=False)
+    def test_pages_that_no_user_is_sent_to(self, value):
+        assert set(problems(grants_url=value)) == {"grants_url"}
+
+    def test_pages_of_granted_access(self):
+        assert problems(grants_url="https://as.example/apps?tab=1") == {}
+        with override_settings(DEBUG=True):
+            # As the endpoints of a provider on loopback.
+            assert problems(grants_url="http://127.0.0.1:8001/apps/") == {}
 
     @pytest.mark.parametrize(
         "query",

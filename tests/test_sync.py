@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import translation
+from django.utils.translation import gettext_lazy
 
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import Secret
@@ -64,6 +67,21 @@ class TestCreate:
         assert change.action == "created"
 
         assert [change.action for change in sync_providers()] == ["unchanged"]
+
+    def test_words_of_scopes_are_stored_as_they_are_before_translation(
+        self, configured
+    ):
+        configured(scope_descriptions={"read": gettext_lazy("Monday")})
+        with translation.override("de"):
+            sync_providers()
+            assert [change.action for change in sync_providers()] == ["unchanged"]
+        assert Provider.objects.get().scope_descriptions == {"read": "Monday"}
+
+    @pytest.mark.parametrize("value", ["text", ["read"], {"read": 5}])
+    def test_words_of_scopes_that_are_none(self, configured, value):
+        configured(scope_descriptions=value)
+        with pytest.raises(ImproperlyConfigured, match="scope_descriptions"):
+            sync_providers()
 
     def test_nothing_is_written_by_a_dry_run(self, configured):
         [change] = sync_providers(dry_run=True)

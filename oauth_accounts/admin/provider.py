@@ -51,9 +51,11 @@ class ProviderAdmin(CheckedList):
         ),
         _("Permissions and identity"): (
             "scopes",
+            "scope_descriptions",
             "scope_separator",
             "uid_path",
             "label_path",
+            "grants_url",
             "exclusive_subjects",
         ),
         _("Refreshing"): (

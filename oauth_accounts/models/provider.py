@@ -16,13 +16,10 @@ from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import Secret
 from oauth_accounts.models.breaker import Breaker, open_now, probed_now
 from oauth_accounts.models.pace import Pace
-from oauth_accounts.models.provider_columns import PARAMETER_FIELDS, STATE_FIELDS
+from oauth_accounts.models.provider_columns import OBJECT_FIELDS, STATE_FIELDS
 from oauth_accounts.protocol.client import OAuth2Client
 from oauth_accounts.protocol.client_config import ClientConfig
-from oauth_accounts.validators import (
-    validate_authorization_query,
-    validate_parameters,
-)
+from oauth_accounts.validators import validate_authorization_query
 
 # Seconds before expiry, where the project's setting is no number (check E005).
 FALLBACK_MARGIN = 300
@@ -153,14 +150,13 @@ class Provider(Breaker, Pace):
 
     def _require_objects(self) -> None:
         # Of what Django takes for blank, a field's own validators see nothing.
-        for name in PARAMETER_FIELDS:
-            if getattr(self, name) is None:
+        for name in OBJECT_FIELDS:
+            value = getattr(self, name)
+            if value is None:
                 setattr(self, name, {})
-            elif not getattr(self, name):
-                try:
-                    validate_parameters(getattr(self, name))
-                except ValidationError as error:
-                    raise ValidationError({name: error}) from None
+            elif value != {} and not value:
+                text = _("Enter an object whose values are text.")
+                raise ValidationError({name: text})
 
     def _lock_exclusive_subjects(self) -> None:
         # The uniqueness of the accounts was computed with it.

@@ -13,7 +13,9 @@ from oauth_accounts.fields import SealedTextField
 from oauth_accounts.models.pin import Pinned
 from oauth_accounts.validators import (
     validate_endpoint,
+    validate_link,
     validate_parameters,
+    validate_scope_descriptions,
     validate_scopes,
 )
 
@@ -40,6 +42,8 @@ PINNED_FIELDS = ("slug", "client_id", *ENDPOINT_FIELDS)
 
 # Static parameters of the requests to a provider.
 PARAMETER_FIELDS = ("authorization_params", "token_params", "refresh_params")
+# Objects whose values are text; none of them may be None.
+OBJECT_FIELDS = (*PARAMETER_FIELDS, "scope_descriptions")
 
 # Written by conditional UPDATEs only. A plain save() leaves them out.
 STATE_FIELDS = (
@@ -178,6 +182,13 @@ class ProviderColumns(Pinned):
     scopes = models.JSONField(
         _("scopes"), default=list, blank=True, validators=[validate_scopes]
     )
+    scope_descriptions = models.JSONField(
+        _("scopes in words"),
+        default=dict,
+        blank=True,
+        help_text=_("What users read instead of a scope, such as: Read your notes."),
+        validators=[validate_scope_descriptions],
+    )
     scope_separator = models.CharField(
         _("scope separator"), max_length=4, default=" ", blank=False
     )
@@ -204,6 +215,13 @@ class ProviderColumns(Pinned):
         blank=True,
         help_text=_("Of all workers together; empty means no limit."),
         validators=[MinValueValidator(1)],
+    )
+    grants_url = models.CharField(
+        _("page of granted access"),
+        max_length=500,
+        blank=True,
+        help_text=_("Where users see, at the provider, what they gave access to."),
+        validators=[validate_link],
     )
     exclusive_subjects = models.BooleanField(
         _("one owner per account"),

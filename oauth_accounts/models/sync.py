@@ -8,6 +8,8 @@ from typing import Any, Literal, cast
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import models, transaction
+from django.utils import translation
+from django.utils.functional import Promise
 
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import TokenError, TokenUndecryptable
@@ -217,11 +219,24 @@ def _as_stored(field: models.Field[Any, Any], value: Any) -> Any:
     """Return the value as a row has it, so that equal ones compare equal."""
     if isinstance(field, SealedTextField):
         return value
+    if field.name == "scope_descriptions":
+        return _untranslated(value)
     try:
         return field.to_python(value)
     except ValidationError:
         # Said with all the others by full_clean().
         return value
+
+
+def _untranslated(value: Any) -> Any:
+    """Return an object of texts with the lazy ones as they are before translation."""
+    if not isinstance(value, Mapping):
+        return value
+    with translation.override(None):
+        return {
+            scope: str(text) if isinstance(text, Promise) else text
+            for scope, text in value.items()
+        }
 
 
 def _current(provider: Provider, name: str) -> Any:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 from django.urls import reverse
+
+from oauth_accounts import tiles
+from oauth_accounts.models import Provider
 
 register = template.Library()
 
@@ -19,3 +24,21 @@ def connect_url(slug: str) -> str:
     slug: of the provider.
     """
     return reverse("oauth_accounts:connect", args=[slug])
+
+
+@register.inclusion_tag("oauth_accounts/_tile.html")
+def provider_tile(provider: Provider) -> dict[str, Any]:
+    """
+    Show a provider's icon, or its first letter on a colour of its own.
+
+    {% load oauth_accounts %}
+    {% provider_tile account.provider %}
+
+    It is an ornament, hidden from screen readers: the name has to stand beside it.
+    """
+    return {
+        "provider": provider,
+        "icon": tiles.icon_of(provider.slug),
+        "letter": tiles.letter_of(provider.name),
+        "hue": tiles.hue_of(provider.slug),
+    }

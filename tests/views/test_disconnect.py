@@ -99,4 +99,4 @@ class TestDisconnect:
     ) -> None:
         account.revoke(reason="at_provider")
         card = page_of(browser).find(class_="oa-revoked").find("article")
-        assert "Access was ended at the service." in card.get_text()
+        assert "Access was ended at Fake provider." in card.get_text()

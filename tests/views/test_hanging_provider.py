@@ -143,7 +143,7 @@ class TestPaused:
             assert response.status_code == 503
             assert 1 < int(response["Retry-After"]) <= 601
             assert_protected(response)
-            assert b"load this page again" in response.content
+            assert b"Load this page again" in response.content
         assert server.token_requests == []
         assert AuthorizationAttempt.objects.get().consumed_at is None
 

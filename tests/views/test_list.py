@@ -83,20 +83,20 @@ class TestList:
             ),
             (
                 {"status": "disabled", "status_reason": "by_admin"},
-                "Disabled",
-                "An administrator ended it.",
+                "Stopped",
+                "An administrator has stopped it.",
                 False,
             ),
             (
                 {"status": "disabled", "status_reason": "provider_changed"},
-                "Disabled",
+                "Needs your attention",
                 "set up anew",
                 True,
             ),
             ({"status_reason": "retrying"}, "Connected", "will be tried again", False),
             ({"scopes": None}, "Connected", "not stated by the service", False),
-            ({"scopes": []}, "Connected", "Permissions none", False),
-            ({"last_refreshed_at": None}, "Connected", "Last refreshed never", False),
+            ({"scopes": []}, "Connected", "Permissions none", True),
+            ({"last_refreshed_at": None}, "Connected", "Access never renewed", False),
         ],
     )
     def test_state_and_reason_in_words(
@@ -195,7 +195,7 @@ class TestWanted:
 def test_providers_are_listed_by_name(browser: Browser, provider: Provider) -> None:
     ProviderFactory(slug="aaa", name="Aardvark")
     buttons = page_of(browser).find(class_="oa-providers").find_all("button")
-    assert [b.get_text() for b in buttons] == [
+    assert [b.find_all("span")[-1].get_text() for b in buttons] == [
         "Connect Aardvark",
         "Connect Fake provider",
     ]
