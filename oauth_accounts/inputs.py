@@ -45,9 +45,6 @@ class DescriptionsField(forms.CharField):
             return value
         return "\n".join(f"{scope} {words}" for scope, words in value.items())
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool(super().has_changed(self.prepare_value(initial), data))
-
     def to_python(self, value: Any) -> Any:
         described: dict[str, str] = {}
         for line in (super().to_python(value) or "").splitlines():

@@ -42,6 +42,26 @@ class TestAdd:
         assert event.actor == admin.user
         assert b"forge-secret-1" not in page.content
 
+    def test_words_of_scopes_stand_behind_them(self, admin: Desk) -> None:
+        lines = "repo Read your repositories\n\nuser:email   Read your address  "
+        admin.submit("provider_add", **NEW, scope_descriptions=lines)
+        provider = Provider.objects.get()
+        assert provider.scope_descriptions == {
+            "repo": "Read your repositories",
+            "user:email": "Read your address",
+        }
+        page = admin.page("provider_change", provider.pk)
+        shown = page.find("textarea", attrs={"name": "scope_descriptions"}).get_text()
+        assert shown.split("\n")[-2:] == [
+            "repo Read your repositories",
+            "user:email Read your address",
+        ]
+        assert (
+            not ProviderForm(instance=provider)
+            .fields["scope_descriptions"]
+            .has_changed(provider.scope_descriptions, shown.strip())
+        )
+
     def test_the_page_says_what_comes_after_saving(self, admin: Desk) -> None:
         text = admin.page("provider_add").get_text()
         assert "Save the provider to see what to register there." in text
@@ -59,6 +79,10 @@ class TestAdd:
             ({"authorization_endpoint": "http://[x"}, "authorization_endpoint"),
             ({"issuer": "x" * 501}, "issuer"),
             ({"scopes": 'quo"te'}, "scopes"),
+            ({"scope_descriptions": "repo"}, "scope_descriptions"),
+            ({"scope_descriptions": "repo A\nrepo B"}, "scope_descriptions"),
+            ({"scope_descriptions": 'quo"te A'}, "scope_descriptions"),
+            ({"grants_url": "javascript:alert(1)"}, "grants_url"),
             ({"authorization_params": '{"state": "x"}'}, "authorization_params"),
             ({"authorization_params": '["x"]'}, "authorization_params"),
             ({"authorization_params": "nonsense"}, "authorization_params"),
