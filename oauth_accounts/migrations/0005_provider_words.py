@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("oauth_accounts", "0003_pins"),
+        ("oauth_accounts", "0004_admin_lists"),
     ]
 
     operations = [
