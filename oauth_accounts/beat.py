@@ -25,6 +25,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": EXPIRES},
     },
+    "oauth_accounts.deliver_notices": {
+        "task": "oauth_accounts.tasks.deliver_notices",
+        "schedule": 60.0,
+        "options": {"expires": EXPIRES},
+    },
     "oauth_accounts.purge_expired_attempts": {
         "task": "oauth_accounts.tasks.purge_expired_attempts",
         "schedule": 3600.0,

@@ -13,6 +13,8 @@ from django.utils.module_loading import import_string
 # A lease outlives the longest call: a claim held this long was abandoned (seconds).
 LEASE_SECONDS = 60
 LISTS = (list, tuple, set, frozenset)
+# What owners may be told of by mail.
+NOTICES = ("reauth_required", "connected", "disconnected")
 
 
 class Settings:
@@ -109,8 +111,40 @@ class Settings:
         return value
 
     @property
+    def OAUTH_ACCOUNTS_NOTICES(self) -> Collection[str]:
+        """What owners are told of by mail: of NOTICES; by default nothing."""
+        value = getattr(settings, "OAUTH_ACCOUNTS_NOTICES", ())
+        # What is no list (check E016) sends nothing.
+        wanted = value if isinstance(value, LISTS) else ()
+        return [kind for kind in NOTICES if kind in wanted]
+
+    @property
+    def OAUTH_ACCOUNTS_NOTICES_FROM(self) -> str:
+        """Address that notices come from; by default Django's DEFAULT_FROM_EMAIL."""
+        value = getattr(settings, "OAUTH_ACCOUNTS_NOTICES_FROM", None)
+        return str(value or settings.DEFAULT_FROM_EMAIL)
+
+    @property
+    def OAUTH_ACCOUNTS_GET_NOTICE_RECIPIENTS(self) -> Callable[[Any], Any] | None:
+        """Callable, or dotted path to one, that takes an account and returns addresses."""
+        return _callable("OAUTH_ACCOUNTS_GET_NOTICE_RECIPIENTS")
+
+    @property
+    def OAUTH_ACCOUNTS_GET_NOTICE_LANGUAGE(self) -> Callable[[Any], Any] | None:
+        """Callable, or dotted path to one, that takes an account and returns a language."""
+        return _callable("OAUTH_ACCOUNTS_GET_NOTICE_LANGUAGE")
+
+    @property
     def DEBUG(self) -> bool:
         return bool(settings.DEBUG)
+
+
+def _callable(name: str) -> Callable[[Any], Any] | None:
+    value = getattr(settings, name, None)
+    found: Callable[[Any], Any] | None = (
+        import_string(value) if isinstance(value, str) else value
+    )
+    return found
 
 
 def _request_user(request: Any) -> Any:

@@ -142,6 +142,7 @@ def _record(
         provider_id=attempt.provider_id,
         actor_id=attempt.user_id,
     )
+    account.notify(kind)
 
 
 def _replace(

@@ -252,6 +252,7 @@ def _change_state(
         changed = rows.update(**values)
         if changed:
             account.record_event(kind, values["status_reason"], actor)
+            account.notify(kind, values["status_reason"])
     if changed:
         for name, value in values.items():
             setattr(account, name, value)

@@ -31,6 +31,18 @@ ACCOUNT: dict[str, StrPromise] = {
     "at_provider": _("Access was ended at the service."),
 }
 
+# What became of a notice that was not sent.
+NOTICE: dict[str, StrPromise] = {
+    "no_recipient": _("There is nobody to write to, or no address."),
+    "gone": _("Its owner or its provider was deleted."),
+    "superseded": _("The account has changed again since."),
+    "switched_off": _("Notices of this kind were switched off."),
+    "too_old": _("It could not be sent for days."),
+    "not_composed": _("A template or a setting of this site raised an error."),
+    "refused": _("The mail server refused it."),
+    "unsent": _("The mail server could not be reached or did not take it."),
+}
+
 # Why something happened to a provider, besides the codes of its answers.
 PROVIDER: dict[str, StrPromise] = {
     "answered": _("The service answered as it should."),
@@ -163,6 +175,11 @@ AUTHORIZATION_FALLBACK = _(
 def describe_account(code: str) -> str:
     """Return what a status reason or an error code of an account means."""
     return str(ACCOUNT.get(code) or TOKEN.get(code) or PROVIDER.get(code) or code)
+
+
+def describe_notice(code: str) -> str:
+    """Return what became of a notice that was not sent."""
+    return str(NOTICE.get(code, code))
 
 
 def describe_error(error: Exception, code: str) -> str:

@@ -43,6 +43,7 @@ def revoke(
         if not (tokens := _stop(account, reason)):
             return
         account.record_event("revoked", reason, actor)
+        account.notify("revoked", reason)
         pending = None
         if reason != "at_provider" and any(tokens.values()):
             pending = keep(account, tokens, reason, held=wait, due_at=due_at)

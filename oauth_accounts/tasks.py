@@ -13,10 +13,14 @@ import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from oauth_accounts import connect, outbox, schedule, sweep
+from oauth_accounts import connect, notices, outbox, schedule, sweep
 from oauth_accounts.beat import BEAT_SCHEDULE, EXPIRES
 from oauth_accounts.exceptions import OAuthAccountsError
-from oauth_accounts.models import ConnectedAccount, purge_unread_answers
+from oauth_accounts.models import (
+    ConnectedAccount,
+    purge_notices,
+    purge_unread_answers,
+)
 
 try:
     from celery import current_app, shared_task
@@ -31,6 +35,7 @@ else:
 __all__ = [
     "BEAT_SCHEDULE",  # lives where settings can import it, and is known by this address
     "HAS_CELERY",
+    "deliver_notices",
     "deliver_revocations",
     "enqueue",
     "purge_expired_attempts",
@@ -116,11 +121,23 @@ def deliver_revocations() -> None:
     outbox.deliver_due(limit=outbox.BATCH_SIZE)
 
 
+@task("deliver_notices")
+def deliver_notices(links: int = LINKS) -> None:
+    """
+    Mail to owners what waits for them, and send for another hand when there is more.
+
+    links: how many tasks may follow this one.
+    """
+    if notices.deliver_due(max_seconds=TASK_SECONDS).more and links > 0:
+        enqueue(deliver_notices, links - 1)
+
+
 @task("purge_expired_attempts")
 def purge_expired_attempts() -> None:
-    """Delete authorisation attempts that are over, and unread answers after a week."""
+    """Delete what is over: attempts, unread answers after a week, notices after a month."""
     connect.purge_attempts()
     purge_unread_answers()
+    purge_notices()
 
 
 def enqueue(function: Callable[..., None], *arguments: str | int) -> bool:

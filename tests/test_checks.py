@@ -128,6 +128,30 @@ TRIGGERS = {
     "E015 a dot behind": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": ["a.example."]}, ["E015"]),
     "E015 nothing": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": [""]}, ["E015"]),
     "E015 a network": ({"OAUTH_ACCOUNTS_ALLOWED_HOSTS": ["10.0.0.0/8"]}, ["E015"]),
+    "E016 text": ({"OAUTH_ACCOUNTS_NOTICES": "connected"}, ["E016"]),
+    "E016 none": ({"OAUTH_ACCOUNTS_NOTICES": None}, ["E016"]),
+    "E016 an unknown kind": ({"OAUTH_ACCOUNTS_NOTICES": ["reauth"]}, ["E016"]),
+    "E016 no text in it": ({"OAUTH_ACCOUNTS_NOTICES": [["connected"]]}, ["E016"]),
+    "E017 recipients": ({"OAUTH_ACCOUNTS_GET_NOTICE_RECIPIENTS": 7}, ["E017"]),
+    "E017 no such path": (
+        {"OAUTH_ACCOUNTS_GET_NOTICE_RECIPIENTS": "tests.nowhere.people"},
+        ["E017"],
+    ),
+    "E017 language": ({"OAUTH_ACCOUNTS_GET_NOTICE_LANGUAGE": ["de"]}, ["E017"]),
+    "E017 no path": ({"OAUTH_ACCOUNTS_GET_NOTICE_LANGUAGE": "de"}, ["E017"]),
+    "E017 sender": ({"OAUTH_ACCOUNTS_NOTICES_FROM": "Site"}, ["E017"]),
+    "E017 sender in two lines": (
+        {"OAUTH_ACCOUNTS_NOTICES_FROM": "a@example.com\nBcc: b@example.com"},
+        ["E017"],
+    ),
+    "E018 no address of the site": (
+        {
+            "DEBUG": True,
+            "OAUTH_ACCOUNTS_NOTICES": ["connected"],
+            "OAUTH_ACCOUNTS_BASE_URL": None,
+        },
+        ["E018"],
+    ),
     "W009 elsewhere": (
         {
             "OAUTH_ACCOUNTS_ALLOWED_HOSTS": ["a.example"],
@@ -149,7 +173,7 @@ TRIGGERS = {
     ),
     "W011 a strict cookie": ({"SESSION_COOKIE_SAMESITE": "Strict"}, ["W011"]),
 }
-NO_HINT = {"E005", "E007"}
+NO_HINT = {"E005", "E007", "E017"}
 # What is set to DEBUG, and which loggers are at DEBUG then.
 LOGGERS = {
     "": ["oauthlib", "requests_oauthlib", "urllib3"],
@@ -236,7 +260,7 @@ class TestTriggers:
         source = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
         tested = {case[:4] for case in TRIGGERS}
         tested |= {"E002", "E009", "E010", "E011", "W001", "W002", "W012"}
-        tested |= {"W004", "W005", "W006"}  # test_checks_sweeps
+        tested |= {"W004", "W005", "W006", "W013"}  # test_checks_sweeps
         tested |= {"W007"}  # test_checks_canary
         tested |= {"W008"}  # test_checks_database
 
@@ -252,6 +276,14 @@ class TestClean:
     )
     def test_base_urls(self, production, url):
         production.OAUTH_ACCOUNTS_BASE_URL = url
+
+        assert ids(run_checks()) == []
+
+    def test_notices(self, production):
+        production.OAUTH_ACCOUNTS_NOTICES = ("reauth_required", "disconnected")
+        production.OAUTH_ACCOUNTS_GET_NOTICE_RECIPIENTS = len
+        production.OAUTH_ACCOUNTS_GET_NOTICE_LANGUAGE = "builtins.str"
+        production.OAUTH_ACCOUNTS_NOTICES_FROM = "Site <site@example.com>"
 
         assert ids(run_checks()) == []
 

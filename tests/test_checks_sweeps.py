@@ -122,6 +122,36 @@ class TestWhereItIsKept:
         assert checks.check_beat_schedule() == []
 
 
+class TestNotices:
+    @pytest.fixture(autouse=True)
+    def on(self, settings):
+        settings.OAUTH_ACCOUNTS_NOTICES = ["connected"]
+
+    def test_w013(self, settings):
+        settings.CELERY_BEAT_SCHEDULE = sweep(60)
+
+        [message] = checks.check_notice_schedule()
+
+        assert message.id == "oauth_accounts.W013"
+        assert "oauth_accounts.beat.BEAT_SCHEDULE" in message.hint
+        settings.OAUTH_ACCOUNTS_NOTICES = []
+        assert checks.check_notice_schedule() == []
+
+    @pytest.mark.parametrize("schedule", [{**OTHERS, **BEAT_SCHEDULE}, {}, None])
+    def test_ours_and_none(self, settings, schedule):
+        settings.CELERY_BEAT_SCHEDULE = schedule
+
+        assert checks.check_notice_schedule() == []
+
+    def test_another_scheduler_keeps_its_own(self, settings):
+        settings.CELERY_BEAT_SCHEDULE = OTHERS
+        settings.CELERY_BEAT_SCHEDULER = (
+            "django_celery_beat.schedulers:DatabaseScheduler"
+        )
+
+        assert checks.check_notice_schedule() == []
+
+
 class TestMissing:
     @pytest.mark.parametrize("schedule", [OTHERS, {"broken": "entry"}])
     def test_w005(self, settings, schedule):

@@ -256,7 +256,7 @@ class TestOnePass:
         assert done.swept.failed == 1
 
     def test_revocations_end_in_time(self, connect, server, monkeypatch):
-        monkeypatch.setattr(passes, "REVOKE_SECONDS", 0.3)
+        monkeypatch.setattr(passes, "OTHERS_SECONDS", 0.3)
         for number in range(3):
             connect(f"user-{number}").revoke()
         server.script(*[Answer(delay=0.2)] * 6, endpoint="revocation")

@@ -15,6 +15,7 @@ from oauth_accounts.admin.readonly import ReadOnlyAdmin, RecordAdmin
 from oauth_accounts.models import (
     AccountEvent,
     AuthorizationAttempt,
+    Notice,
     PendingRevocation,
     RefreshStatistic,
 )
@@ -83,6 +84,40 @@ class AuthorizationAttemptAdmin(ReadOnlyAdmin):
         "expires_at",
         "consumed_at",
     )
+
+
+@admin.register(Notice)
+class NoticeAdmin(RecordAdmin):
+    list_display = (
+        "created_at",
+        "kind",
+        "reason",
+        "provider",
+        "account_key",
+        "status",
+        "last_error",
+        "due_at",
+    )
+    list_filter = ("status", "kind", "provider")
+    list_select_related = ("provider",)
+    search_fields = ("account_key",)
+    fields = (
+        "created_at",
+        "kind",
+        "reason",
+        "provider",
+        "account_key",
+        "status",
+        "attempts",
+        "last_error",
+        "meaning",
+        "due_at",
+        "finished_at",
+    )
+
+    @admin.display(description=_("meaning"))
+    def meaning(self, notice: Notice) -> str:
+        return reasons.describe_notice(notice.last_error)
 
 
 @admin.register(PendingRevocation)

@@ -13,6 +13,11 @@ from oauth_accounts.checks.hosts import (
     check_provider_hosts,
     check_settings_hosts,
 )
+from oauth_accounts.checks.notices import (
+    check_notice_callables,
+    check_notice_schedule,
+    check_notices,
+)
 from oauth_accounts.checks.pins import check_pins
 from oauth_accounts.checks.security import (
     FORBIDDEN_ENVIRONMENT,
@@ -42,6 +47,9 @@ __all__ = [
     "check_hkdf",
     "check_keys",
     "check_loggers",
+    "check_notice_callables",
+    "check_notice_schedule",
+    "check_notices",
     "check_numbers",
     "check_owner",
     "check_owner_table",

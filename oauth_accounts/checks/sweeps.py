@@ -23,9 +23,9 @@ DAY_SECONDS = 86_400
 
 def check_beat_schedule(**kwargs: Any) -> list[CheckMessage]:
     """Check beat's schedule: W004 sweep too rare, W005 missing, W006 expires too early."""
-    schedule = _beat_schedule()
+    schedule = beat_schedule()
     sweeps = _sweeps(schedule)
-    if schedule and not sweeps and not _scheduler():
+    if schedule and not sweeps and not other_scheduler():
         return [_missing()]
     messages: list[CheckMessage] = [
         message for entry in sweeps if (message := _expiry_problem(entry))
@@ -46,7 +46,7 @@ def check_provider_margins(
     databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Check the sweep's interval against the margins of single providers (W004)."""
-    interval = _interval(_sweeps(_beat_schedule()))
+    interval = _interval(_sweeps(beat_schedule()))
     if interval is None:
         return []
     return [
@@ -56,13 +56,14 @@ def check_provider_margins(
     ]
 
 
-def _beat_schedule() -> Mapping[str, Any]:
+def beat_schedule() -> Mapping[str, Any]:
+    """Return the schedule of Celery's beat as settings have it."""
     found = [getattr(settings, name, None) for name in SETTINGS]
     found.append(_celery_dict().get("beat_schedule"))
     return next((value for value in found if value and isinstance(value, Mapping)), {})
 
 
-def _scheduler() -> Any:
+def other_scheduler() -> Any:
     """Return another scheduler than Celery's own; it may keep entries elsewhere."""
     names = [getattr(settings, name, None) for name in SCHEDULER_SETTINGS]
     found = [*names, _celery_dict().get("beat_scheduler")]
@@ -75,10 +76,15 @@ def _celery_dict() -> Mapping[str, Any]:
 
 
 def _sweeps(schedule: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return entries_of(schedule, TASK)
+
+
+def entries_of(schedule: Mapping[str, Any], task: str) -> list[Mapping[str, Any]]:
+    """Return the entries that send a task."""
     return [
         entry
         for entry in schedule.values()
-        if isinstance(entry, Mapping) and entry.get("task") == TASK
+        if isinstance(entry, Mapping) and entry.get("task") == task
     ]
 
 

@@ -1,4 +1,4 @@
-"""One pass over everything that is due: tokens, revocations, attempts that are over."""
+"""One pass over everything that is due: tokens, revocations, notices, what is over."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 from django.core.management import CommandError
 
-from oauth_accounts import connect, outbox, sweep
+from oauth_accounts import connect, notices, outbox, sweep
 from oauth_accounts.management.progress import Progress
 from oauth_accounts.management.stopping import StopSignals
-from oauth_accounts.models import Provider, purge_unread_answers
+from oauth_accounts.models import Provider, purge_notices, purge_unread_answers
 
-# Revocations may wait, tokens may not: where a pass is bounded, no longer than this.
-REVOKE_SECONDS = 10.0
+# Revocations and mails may wait, tokens may not: where a pass is bounded, no longer than
+# this for each.
+OTHERS_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,16 +42,19 @@ class Done:
 
     swept: sweep.Result
     revoked: int
+    told: notices.Result
     more: bool
     """Time was up; something may be left."""
 
     def __bool__(self) -> bool:
-        return bool(self.swept.done or self.revoked)
+        return bool(self.swept.done or self.revoked or self.told.done)
 
     def __str__(self) -> str:
+        told = self.told
+        words = f" {told.sent} notices sent, {told.failed} failed." if told.done else ""
         return (
             f"{self.swept.refreshed} refreshed, {self.swept.failed} failed, "
-            f"{self.swept.skipped} skipped, {self.revoked} revocations tried."
+            f"{self.swept.skipped} skipped, {self.revoked} revocations tried.{words}"
         )
 
 
@@ -86,12 +90,15 @@ def run_pass(work: Work, stream: Any, stop: StopSignals) -> Done:
     stop.check()
     seconds = math.inf if work.max_seconds is None else work.max_seconds
     more = time.monotonic() - started >= seconds
-    revoked, in_time = _revoke(
-        seconds if math.isinf(seconds) else min(seconds, REVOKE_SECONDS), stream, stop
-    )
+    if not math.isinf(seconds):
+        seconds = min(seconds, OTHERS_SECONDS)
+    revoked, in_time = _revoke(seconds, stream, stop)
+    told = _tell(seconds, stream, stop)
     connect.purge_attempts()
     purge_unread_answers()
-    return Done(swept=swept, revoked=revoked, more=more or not in_time)
+    purge_notices()
+    more = more or not in_time or told.more
+    return Done(swept=swept, revoked=revoked, told=told, more=more)
 
 
 def _revoke(seconds: float, stream: Any, stop: StopSignals) -> tuple[int, bool]:
@@ -107,6 +114,18 @@ def _revoke(seconds: float, stream: Any, stop: StopSignals) -> tuple[int, bool]:
             done += 1
             bar.show(done)
     return done, False
+
+
+def _tell(seconds: float, stream: Any, stop: StopSignals) -> notices.Result:
+    with Progress(stream, "Sending notices", count=notices.count_due) as bar:
+
+        def show(done: int) -> None:
+            bar.show(done)
+            stop.check()
+
+        # One that is not noted is sent once more: better to wait for it.
+        with stop.held():
+            return notices.deliver_due(max_seconds=seconds, progress=show)
 
 
 def require_provider(slug: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from oauth_accounts import outbox, sweep
+from oauth_accounts import notices, outbox, sweep
 from oauth_accounts.management.arguments import positive
 from oauth_accounts.management.loop import Loop
 from oauth_accounts.management.passes import Work, require_provider, run_pass
@@ -51,7 +51,7 @@ def run(
     verbosity: int,
     **options: Any,
 ) -> None:
-    """Refresh, deliver and purge; SIGINT and SIGTERM end it in good order."""
+    """Refresh, deliver, mail and purge; SIGINT and SIGTERM end it in good order."""
     if dry_run:
         _say_what_is_due(command, provider)
         return
@@ -74,7 +74,9 @@ def run(
 
 def _say_what_is_due(command: BaseCommand, provider: str | None) -> None:
     require_provider(provider)
+    waiting = notices.count_due()
+    words = f" {waiting} notices wait." if waiting or notices.is_on() else ""
     command.stdout.write(
         f"{sweep.count_due(provider)} accounts are due, "
-        f"{outbox.count_due()} revocations wait."
+        f"{outbox.count_due()} revocations wait.{words}"
     )

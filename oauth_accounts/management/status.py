@@ -14,9 +14,15 @@ from django.db.models import Count, Min, Q
 
 from oauth_accounts import clock
 from oauth_accounts import lease as leases
+from oauth_accounts.conf import conf
 from oauth_accounts.fields import SEALED_FIELDS
 from oauth_accounts.management import keys
-from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
+from oauth_accounts.models import (
+    ConnectedAccount,
+    Notice,
+    PendingRevocation,
+    Provider,
+)
 from oauth_accounts.models.provider import missing_configuration
 
 # Every schedule that makes sense has passed by then.
@@ -80,18 +86,32 @@ def _queue(provider: Provider) -> Queue:
 def _summary(queues: list[Queue], paused: list[str]) -> list[str]:
     due, overdue = sum(q.due for q in queues), sum(q.overdue for q in queues)
     oldest = min((q.oldest for q in queues if q.oldest), default=None)
-    since = (
-        f", the oldest since {oldest.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        if oldest
-        else ""
-    )
     # Rows that wait have a due date, and an index has those only.
     waiting = PendingRevocation.objects.order_by().filter(due_at__isnull=False).count()
     return [
-        f"{due} accounts are due, {overdue} of them for more than 5 minutes{since}.",
+        f"{due} accounts are due, {overdue} of them for more than 5 minutes{_since(oldest)}.",
         f"{waiting} revocations wait.",
+        *_notices(),
         f"Paused providers: {', '.join(paused) or 'none'}.",
     ]
+
+
+def _notices() -> list[str]:
+    """Say how many mails wait, where there are any to be sent at all."""
+    found = (
+        Notice.objects.order_by()
+        .filter(due_at__isnull=False)
+        .aggregate(count=Count("pk"), oldest=Min("created_at"))
+    )
+    if not (found["count"] or conf.OAUTH_ACCOUNTS_NOTICES):
+        return []
+    return [f"{found['count']} notices wait{_since(found['oldest'])}."]
+
+
+def _since(oldest: datetime | None) -> str:
+    if oldest is None:
+        return ""
+    return f", the oldest since {oldest.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _count() -> tuple[Counter[tuple[Any, str, str]], Counter[str]]:

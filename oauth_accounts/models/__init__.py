@@ -5,6 +5,7 @@ from oauth_accounts.models.event import (
     PendingRevocation,
     RefreshStatistic,
 )
+from oauth_accounts.models.notice import Notice, purge_notices
 from oauth_accounts.models.provider import Provider
 from oauth_accounts.models.receivers import keep_tokens_of_deleted_account
 from oauth_accounts.models.unread import UnreadAnswer, purge_unread_answers
@@ -13,10 +14,12 @@ __all__ = [
     "AccountEvent",
     "AuthorizationAttempt",
     "ConnectedAccount",
+    "Notice",
     "PendingRevocation",
     "Provider",
     "RefreshStatistic",
     "UnreadAnswer",
     "keep_tokens_of_deleted_account",
+    "purge_notices",
     "purge_unread_answers",
 ]

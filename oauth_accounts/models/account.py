@@ -18,6 +18,7 @@ from oauth_accounts.exceptions import ProviderMisconfigured, ReauthRequired
 from oauth_accounts.fields import SEALED_FIELDS, Secret
 from oauth_accounts.models.account_columns import ENGINE_FIELDS, AccountColumns
 from oauth_accounts.models.account_indexes import admin_indexes
+from oauth_accounts.models.notice import record_notice
 from oauth_accounts.models.querysets import ConnectedAccountQuerySet
 from oauth_accounts.models.token_columns import token_columns
 from oauth_accounts.session import AccountSession
@@ -229,6 +230,10 @@ class ConnectedAccount(AccountColumns):
         except IntegrityError:
             # Deleted since; what was about to be told happened before.
             events.create(**values)
+
+    def notify(self, event: str, reason: str = "") -> None:
+        """Have the owner told of a change by mail, in its transaction; see `notices`."""
+        record_notice(self, event, reason)
 
     def token_values(self, tokens: TokenSet) -> dict[str, Any]:
         """Return the columns that follow from a provider's answer, tokens sealed."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.apps import apps as current_apps
 from django.db import router
+from django.db.models import QuerySet
 from django.db.models.signals import post_migrate, post_save, pre_delete
 from django.dispatch import receiver
 
@@ -45,6 +46,16 @@ def keep_tokens_of_deleted_account(
         reason="deleted",
         **row,
     )
+
+
+@receiver(pre_delete, sender=ConnectedAccount)
+def tell_of_deleted_account(
+    instance: ConnectedAccount, origin: Any = None, **kwargs: Any
+) -> None:
+    """Have the owner told, unless the account goes together with its owner."""
+    deleted = origin.model if isinstance(origin, QuerySet) else type(origin)
+    if deleted is ConnectedAccount and instance.status != instance.Status.REVOKED:
+        instance.notify("deleted", "deleted")
 
 
 @receiver(post_save, sender=conf.OAUTH_ACCOUNTS_OWNER_MODEL)

@@ -15,6 +15,7 @@ from oauth_accounts.models import (
     AccountEvent,
     AuthorizationAttempt,
     ConnectedAccount,
+    Notice,
     PendingRevocation,
     Provider,
     RefreshStatistic,
@@ -26,8 +27,9 @@ VERIFIER = "verifier-4d1c"
 
 
 @pytest.fixture
-def rows(account: ConnectedAccount, owner: User) -> dict[str, Any]:
+def rows(account: ConnectedAccount, owner: User, settings: Any) -> dict[str, Any]:
     """One row of each kind."""
+    settings.OAUTH_ACCOUNTS_NOTICES = ["disconnected"]
     attempt = AuthorizationAttempt.objects.create(
         state_hash=callback.hash_value("state"),
         browser_hash=callback.hash_value("browser"),
@@ -43,6 +45,7 @@ def rows(account: ConnectedAccount, owner: User) -> dict[str, Any]:
     return {
         "authorizationattempt": attempt,
         "accountevent": AccountEvent.objects.get(kind="revoked"),
+        "notice": Notice.objects.get(),
         "pendingrevocation": PendingRevocation.objects.get(),
         "refreshstatistic": RefreshStatistic.objects.get(),
     }
@@ -51,6 +54,7 @@ def rows(account: ConnectedAccount, owner: User) -> dict[str, Any]:
 KINDS = [
     "authorizationattempt",
     "accountevent",
+    "notice",
     "pendingrevocation",
     "refreshstatistic",
 ]
@@ -73,7 +77,7 @@ def test_pages_show_no_secret_and_no_input(
     assert admin.post(f"{kind}_change", row.pk).status_code == 403
 
 
-@pytest.mark.parametrize("kind", ["accountevent", "pendingrevocation"])
+@pytest.mark.parametrize("kind", ["accountevent", "notice", "pendingrevocation"])
 def test_evidence_is_not_deleted(admin: Desk, rows: dict[str, Any], kind: str) -> None:
     assert admin.post(f"{kind}_delete", rows[kind].pk, post="yes").status_code == 403
 
@@ -84,6 +88,14 @@ def test_reasons_are_explained(admin: Desk, rows: dict[str, Any]) -> None:
     PendingRevocation.objects.update(last_error="unreachable")
     page = admin.page("pendingrevocation_change", rows["pendingrevocation"].pk)
     assert "The service could not be reached." in page.get_text()
+
+
+def test_what_became_of_a_notice_is_explained(
+    admin: Desk, rows: dict[str, Any]
+) -> None:
+    Notice.objects.update(status="dropped", last_error="no_recipient")
+    page = admin.page("notice_change", rows["notice"].pk)
+    assert "There is nobody to write to, or no address." in page.get_text()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -266,6 +266,24 @@ class TestBodies:
         tasks.purge_expired_attempts()
         assert AuthorizationAttempt.objects.count() == 0
 
+    def test_notices_are_mailed_and_more_sends_for_a_hand(
+        self, account, settings, monkeypatch, mailoutbox
+    ):
+        settings.OAUTH_ACCOUNTS_NOTICES = ["disconnected"]
+        account.owner.email = "ada@example.com"
+        account.owner.save()
+        account.revoke()
+        sent = []
+        monkeypatch.setattr(tasks, "enqueue", lambda task, *args: sent.append(args))
+        monkeypatch.setattr(tasks, "TASK_SECONDS", -1.0)
+        tasks.deliver_notices(1)
+        assert (sent, mailoutbox) == ([(0,)], [])
+        tasks.deliver_notices(*sent.pop())
+        assert (sent, mailoutbox) == ([], [])
+        monkeypatch.setattr(tasks, "TASK_SECONDS", 15.0)
+        tasks.deliver_notices()
+        assert [mail.to for mail in mailoutbox] == [["ada@example.com"]]
+
     def test_the_schedule_names_tasks_that_exist(self):
         names = {entry["task"] for entry in BEAT_SCHEDULE.values()}
         assert all(
