@@ -20,6 +20,7 @@ TABLES = {
         "accountevent",
         "authorizationattempt",
         "connectedaccount",
+        "notice",
         "pendingrevocation",
         "provider",
         "refreshstatistic",
