@@ -30,7 +30,7 @@ DEMO_EXTRAS := demo$(if $(filter postgres%,$(DATABASE_URL)),$(comma)postgres)$(s
   )$(if $(filter redis%,$(CELERY_BROKER_URL)),$(comma)redis)
 DEMO_ENV := $(VENV)/.installed-$(subst $(comma),-,$(DEMO_EXTRAS))
 
-.PHONY: help demo serve bench chaos test test-sqlite test-postgres test-mariadb check lint bandit format \
+.PHONY: help demo serve screenshots bench chaos test test-sqlite test-postgres test-mariadb check lint bandit format \
 	types contracts migrations docs messages changelog spelling fuzz simulate clean
 .DEFAULT_GOAL := help
 
@@ -44,6 +44,7 @@ help:
 	@echo "make fuzz    look for bytes that break what reads them"
 	@echo "make messages  bring the translations up to date; NEW=nl begins one"
 	@echo "make docs    build the documentation into docs/_build/html"
+	@echo "make screenshots  take the pictures of the documentation anew"
 	@echo "make simulate  play 100 million accounts; updates docs/scaling.md"
 
 # ---- environments -------------------------------------------------------------------
@@ -59,6 +60,7 @@ $(BIN)/python:
 $(DEMO_ENV): EXTRAS := $(DEMO_EXTRAS)
 $(VENV)/.installed-test: EXTRAS := test
 $(VENV)/.installed-services: EXTRAS := test,browser,postgres,mysql,redis
+$(VENV)/.installed-screenshots: EXTRAS := test,browser,screenshots
 $(VENV)/.installed-bench: EXTRAS := bench
 $(VENV)/.installed-check: EXTRAS := test,docs,dev
 $(VENV)/.installed-docs: EXTRAS := docs
@@ -77,6 +79,12 @@ demo: $(DEMO_ENV)
 
 serve: $(DEMO_ENV)
 	@$(BIN)/python -m example_project.serve
+
+# Names of pages, such as PAGES="accounts result"; empty for all of them.
+PAGES ?=
+
+screenshots: $(VENV)/.installed-screenshots
+	@$(BIN)/python -m tests.browser.pictures $(PAGES)
 
 # ---- the figures --------------------------------------------------------------------
 

@@ -7,9 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from django.urls import reverse
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from example_project import processes
 from example_project.processes import ProcessFailed
@@ -20,8 +19,8 @@ from example_project.stack import Stack, stopping
 console = Console(highlight=False)
 
 ADVICE = (
-    "Every provider but Engine Notes is made up, answers whatever it is asked, and is as new "
-    "whenever this is started."
+    "All providers but Engine Notes are made up and answer whatever they are asked. At each "
+    "start they are as new."
 )
 
 
@@ -69,23 +68,20 @@ def serve(stack: Stack) -> None:
 
 def addresses(stack: Stack) -> Table:
     """Return a table of what to open and how to log in."""
-    table = Table("What", "Address", "Log in as", "Password", title="Running")
+    # What is cut cannot be typed.
+    address = Column("Address", no_wrap=True, min_width=len(f"{stack.site}/admin/"))
+    longest = max(
+        logins.PASSWORD, logins.ADMIN_PASSWORD, logins.MEMBER_PASSWORD, key=len
+    )
+    password = Column("Password", no_wrap=True, min_width=len(longest))
+    table = Table("What", address, "Log in as", password, title="Running")
     table.add_row("Site, a new user", f"{stack.site}/", logins.USER, logins.PASSWORD)
-    table.add_row(
-        "Site, a user with an account in every state",
-        f"{stack.site}{reverse('oauth_accounts:list')}",
-        logins.MEMBER,
-        logins.MEMBER_PASSWORD,
-    )
-    table.add_row(
-        "Its admin", f"{stack.site}/admin/", logins.ADMIN, logins.ADMIN_PASSWORD
-    )
-    table.add_row(
-        "Provider",
-        f"{stack.provider}/",
-        provider_logins.DEMO_USER,
-        provider_logins.DEMO_PASSWORD,
-    )
+    member = (logins.MEMBER, logins.MEMBER_PASSWORD)
+    table.add_row("Site, every state", f"{stack.site}/", *member)
+    admin = (logins.ADMIN, logins.ADMIN_PASSWORD)
+    table.add_row("Its admin", f"{stack.site}/admin/", *admin)
+    there = (provider_logins.DEMO_USER, provider_logins.DEMO_PASSWORD)
+    table.add_row("Provider", f"{stack.provider}/", *there)
     return table
 
 

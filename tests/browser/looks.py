@@ -10,6 +10,13 @@ TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice")
 # In pages of this project the size of targets, too: Django's own lists are set closer.
 OWN_TAGS = (*TAGS, "wcag22aa")
 
+# What another colour scheme, and a narrow window, may change.
+RULES_OF_LOOKS = (
+    "color-contrast",
+    "link-in-text-block",
+    "scrollable-region-focusable",
+)
+
 # What Django's own templates do, in parts of the page that this app does not write.
 DJANGO = (
     # The search box of a list has a picture for a label, whose text is empty; its name is
@@ -21,9 +28,9 @@ DJANGO = (
     ("link-in-text-block", ".delete-confirmation #content ul li a"),
 )
 
-RUN = """async ([tags, known]) => {
+RUN = """async ([type, values, known]) => {
   const results = await axe.run(
-    {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]});
+    {runOnly: {type, values}, resultTypes: ["violations"]});
   const is_known = (rule, target) => known.some(([name, selector]) =>
     name === rule && document.querySelector(target.at(-1))?.matches(selector));
   return results.violations.flatMap(rule => rule.nodes
@@ -79,10 +86,16 @@ UNFOCUSED = """() => {
 _AXE = resources.files("axe_playwright_python") / "axe.min.js"
 
 
-def violations(tab: Any, tags: tuple[str, ...] = TAGS) -> list[str]:
+def violations(tab: Any, *, tags: tuple[str, ...] = TAGS) -> list[str]:
     """Return what axe-core finds. tags: of the rules to look at."""
     tab.evaluate(_AXE.read_text())
-    return tab.evaluate(RUN, [tags, DJANGO])
+    return tab.evaluate(RUN, ["tag", tags, DJANGO])
+
+
+def violations_of_looks(tab: Any) -> list[str]:
+    """Return what axe-core finds that was not there in light and wide."""
+    tab.evaluate(_AXE.read_text())
+    return tab.evaluate(RUN, ["rule", RULES_OF_LOOKS, DJANGO])
 
 
 def overflow(tab: Any) -> list[str]:

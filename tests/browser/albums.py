@@ -1,0 +1,147 @@
+"""Which pages the documentation shows, with what is said about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHOWN_ON = "docs/screens.md"
+FOLDER_OF_PICTURES = "docs/images/screens"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A colour scheme and a width, and what its pictures are called."""
+
+    name: str
+    scheme: str
+    width: int
+    height: int
+
+
+LOOKS = (
+    Look(name="light", scheme="light", width=1200, height=760),
+    Look(name="dark", scheme="dark", width=1200, height=760),
+    Look(name="narrow", scheme="light", width=360, height=740),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """
+    A picture of a page.
+
+    page: name in pages.py. opened: what is clicked first. from_selector: where the picture
+    begins, when it is not at the top.
+    """
+
+    page: str
+    title: str
+    text: str
+    opened: tuple[str, ...] = ()
+    from_selector: str = ""
+    name: str = ""
+
+    def file(self, look: str) -> str:
+        """Return the name of its file. look: of pictures.py."""
+        return f"{self.name or self.page}-{look}.png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Album:
+    """Pictures of one subject."""
+
+    title: str
+    pictures: tuple[Picture, ...]
+
+
+ALBUMS = (
+    Album(
+        title="The user’s page",
+        pictures=(
+            Picture(
+                page="accounts-empty",
+                title="Nothing connected yet",
+                text="What a new user sees.",
+            ),
+            Picture(
+                page="accounts-wanted",
+                title="A page asks for a connection",
+                text="`@connection_required` sends the user here, and back afterwards.",
+            ),
+            Picture(
+                page="accounts",
+                title="Connected accounts",
+                text="Several accounts of one provider, some of which need attention.",
+            ),
+            Picture(
+                page="result",
+                title="Connecting did not work",
+                text="What went wrong, and the next step.",
+            ),
+        ),
+    ),
+    Album(
+        title="The admin: accounts",
+        pictures=(
+            Picture(
+                page="admin-accounts-all",
+                title="All accounts",
+                text="State, reason and expiry, with filters that do not count.",
+            ),
+            Picture(
+                page="admin-account-reauth-invalid_grant",
+                title="An account that needs reauthorisation",
+                text="Why, and what to do about it.",
+            ),
+            Picture(
+                page="admin-revoke",
+                title="Revoking asks first",
+                text="Each action says what it does to which accounts.",
+            ),
+        ),
+    ),
+    Album(
+        title="The admin: providers",
+        pictures=(
+            Picture(
+                page="admin-providers",
+                title="All providers",
+                text="Which ones work, and why the others do not.",
+            ),
+            Picture(
+                page="admin-provider-octoforge",
+                title="A provider",
+                text="Its secret can be replaced, and not be read.",
+            ),
+            Picture(
+                page="admin-provider-ledgerline",
+                title="A provider that is paused",
+                text="The circuit breaker is open because the client was refused.",
+            ),
+        ),
+    ),
+)
+
+
+def page_of_pictures() -> str:
+    """Return the documentation's page that shows all of them."""
+    lines = [
+        "<!-- Written by make screenshots, from tests/browser/albums.py. -->",
+        "# Screens",
+        "",
+        "What users and administrators see, with the demo data of `make serve`:",
+        "in light, in dark, and on a screen of 360 px.",
+    ]
+    for album in ALBUMS:
+        lines += ["", f"## {album.title}"]
+        for picture in album.pictures:
+            lines += ["", f"### {picture.title}", "", picture.text, ""]
+            for look in LOOKS:
+                source = f"images/screens/{picture.file(look.name)}"
+                lines += [
+                    f"```{{image}} {source}",
+                    f":alt: {picture.title}, {look.name}",
+                    f":width: {'36%' if look.name == 'narrow' else '100%'}",
+                    "```",
+                ]
+    return "\n".join(lines) + "\n"
