@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ TEMPLATES = {"reconnected": "connected"}
 # Names come from providers, whose users choose them.
 MAX_NAME = 100
 MAX_SUBJECT = 200
+# What the branches of a template leave behind.
+_BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def compose(notice: Notice, account: ConnectedAccount) -> EmailMultiAlternatives | None:
@@ -41,7 +44,7 @@ def compose(notice: Notice, account: ConnectedAccount) -> EmailMultiAlternatives
         context["subject"] = subject
         message = EmailMultiAlternatives(
             subject,
-            _render(notice, ".txt", context).strip() + "\n",
+            _BLANK_LINES.sub("\n\n", _render(notice, ".txt", context)).strip() + "\n",
             conf.OAUTH_ACCOUNTS_NOTICES_FROM,
             to,
             headers={

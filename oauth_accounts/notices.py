@@ -164,7 +164,8 @@ class _Delivery:
         seconds = backoff(notice.attempts)
         if unsent.refused:
             self._troubles = 0
-            if notice.attempts >= REFUSALS:
+            # Tries while the server was away are no refusals.
+            if notice.last_error == "refused" and notice.attempts >= REFUSALS:
                 self._give_up(notice, "refused")
             else:
                 self._postpone(notice, "refused", max(REFUSED_SECONDS, seconds))

@@ -223,6 +223,13 @@ class TestRefused:
         assert statuses() == {("failed", "refused"): 1}
         assert mailbox.contents == []
 
+    def test_tries_while_the_server_was_away_are_no_refusals(self, account, mailbox):
+        mailbox.refuses = lambda address: "550 Relaying denied"
+        account.revoke()
+        Notice.objects.update(attempts=10, last_error="unsent")
+        notices.deliver_due()
+        assert statuses() == {("waiting", "refused"): 1}
+
     def test_it_does_not_stand_in_the_way_of_others(
         self, many, account, mailbox, django_user_model
     ):

@@ -45,7 +45,8 @@ class TestReauthRequired:
         assert "The service no longer accepts the permission it gave." in said
         link = html.find("a", class_="oa-button")
         assert link.get_text() == "Reconnect GitHub"
-        assert link["href"].endswith("?connect=github")
+        # Of several accounts there, this is the one to reconnect.
+        assert link["href"].endswith(f"?connect=github#oa-{account.pk}")
         assert link["href"] in text
 
     def test_where_the_provider_is_switched_off_it_leads_to_the_list(
