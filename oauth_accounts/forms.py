@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from oauth_accounts import keyring, moving
 from oauth_accounts.fields import Secret
+from oauth_accounts.guidance import CHALLENGES, HELP, SCOPES, SEPARATOR, WORDS
 from oauth_accounts.inputs import DescriptionsField, LinesField, SecretField
 from oauth_accounts.models import Provider
 from oauth_accounts.models.provider_columns import (
@@ -62,6 +63,7 @@ ALTERED = _(
     "nothing is sent to it. Put them back, or say that they are right as they are; they "
     "cannot be changed otherwise."
 )
+UNCONFIRMED = _("Accounts are concerned. Nothing has been saved yet.")
 ELSEWHERE = {
     "issuer": _("Another provider has this issuer and another token endpoint."),
     "authorization_endpoint": _(
@@ -81,23 +83,17 @@ class ProviderForm(_ModelForm):
     SQL are taken for right by the same rules, and on demand only.
     """
 
-    scopes = LinesField(label=_("Scopes"), empty=[], help_text=_("One per line."))
-    scope_descriptions = DescriptionsField(
-        label=_("Scopes in words"),
-        help_text=_(
-            "What users read instead of a scope. One per line, the scope first: "
-            "notes:read Read your notes"
-        ),
-    )
+    scopes = LinesField(label=_("Scopes"), empty=[], help_text=SCOPES)
+    scope_descriptions = DescriptionsField(label=_("Scopes in words"), help_text=WORDS)
     # Not text: a form would strip the blank, which nearly every provider wants.
     scope_separator = forms.ChoiceField(
         label=_("Scope separator"),
         choices=[(" ", _("blank (RFC 6749)")), (",", _("comma"))],
         initial=" ",
+        help_text=SEPARATOR,
     )
     code_challenge_methods_supported = LinesField(
-        label=_("PKCE methods"),
-        help_text=_("As in the provider's metadata, one per line; empty when unknown."),
+        label=_("PKCE methods"), help_text=CHALLENGES
     )
     new_client_secret = SecretField(_("Client secret"))
     new_previous_client_secret = SecretField(_("Previous client secret"))
@@ -117,11 +113,14 @@ class ProviderForm(_ModelForm):
         required=False,
         help_text=_("Secrets, tokens and users are going to be sent there."),
     )
+    # Shown when it is needed: after a first submit, which has saved nothing.
+    confirm_move = forms.BooleanField(label=_("Save it all the same"), required=False)
 
     class Meta:
         model = Provider
         # The admin's fieldsets name the fields; these are never among them.
         exclude = SECRET_FIELDS
+        help_texts = HELP
         widgets = {
             **{name: forms.TextInput(attrs=WIDE) for name in LINKS},
             **{name: forms.Textarea(attrs={"rows": 3}) for name in PARAMETER_FIELDS},
@@ -131,6 +130,7 @@ class ProviderForm(_ModelForm):
         super().__init__(*args, **kwargs)
         self._confirmed: set[str] = set()
         self.guessed: list[str] = []
+        self.stake: moving.Stake | None = None
         self._altered = moving.altered_addresses(self.instance)
         if not self._altered:
             del self.fields["accept_addresses"]
@@ -180,6 +180,7 @@ class ProviderForm(_ModelForm):
         self._check_issuer()
         if self.changed_secrets or self._pins():
             self._require_keys()
+        self._require_consent()
         # Here, because the model's clean() comes next and looks at the secrets.
         for name, secret in self._new_secrets():
             setattr(self.instance, name, secret)
@@ -197,6 +198,15 @@ class ProviderForm(_ModelForm):
             keyring.current()
         except ImproperlyConfigured as error:
             self.add_error(None, str(error))
+
+    def _require_consent(self) -> None:
+        """Ask once more before accounts stop, when nothing else is in the way."""
+        values = self.cleaned_data
+        self.stake = moving.at_stake(
+            self.instance, values, accepts=self.accepts_addresses
+        )
+        if self.stake and not self.errors and not values.get("confirm_move"):
+            self.add_error("confirm_move", UNCONFIRMED)
 
     def _pins(self) -> bool:
         """Say whether saving is going to seal the addresses."""

@@ -7,7 +7,7 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from string import ascii_letters, digits
 from typing import Any
@@ -36,6 +36,8 @@ class Keyring:
     reader: MultiFernet
     orders: Mapping[str, tuple[Fernet, ...]]
     """All keys, by the id of the one to try first."""
+    digest_key: bytes = field(repr=False)
+    """What fingerprints are made with; of the newest key, and not the key itself."""
 
     @property
     def current_id(self) -> str:
@@ -102,6 +104,19 @@ def _is_canonical(ciphertext: bytes) -> bool:
         return urlsafe_b64encode(urlsafe_b64decode(end)) == end
     except ValueError:
         return False
+
+
+@without_frames
+def fingerprint(secret: bytes, place: str) -> str:
+    """
+    Return eight hex digits that stay the same as long as a secret does, and tell nothing.
+
+    They are keyed: who has no key of FERNET_KEYS cannot try out secrets against them. They
+    change with the newest key. place: what the secret is for, so that equal secrets in two
+    places do not look alike.
+    """
+    message = place.encode() + b"\0" + secret
+    return hmac.new(current().digest_key, message, hashlib.sha256).hexdigest()[:8]
 
 
 def key_id_of(ciphertext: bytes) -> str | None:
@@ -204,4 +219,5 @@ def _build(keys: tuple[str | bytes, ...], use_hkdf: bool) -> Keyring:
             key_id: (fernet, *(other for other in fernets if other is not fernet))
             for key_id, fernet in zip(ids, fernets, strict=True)
         },
+        digest_key=hmac.new(derived[0], b"fingerprint", hashlib.sha256).digest(),
     )

@@ -7,8 +7,10 @@ be younger than the tokens. Accounts stop where the provider moves to a host it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
@@ -28,6 +30,8 @@ from oauth_accounts.models.provider import binding_of, origin_of
 from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS, PINNED_FIELDS
 
 BATCH_SIZE = 500
+# Somebody waits for the number; beyond it, "more than" is enough to know.
+MOST_COUNTED = 10_000
 
 # Wrong secrets that may be entered for one provider; then nothing is compared for a while.
 MAX_GUESSES = 10
@@ -79,7 +83,7 @@ def is_stored(provider: Provider, name: str, entered: Secret) -> bool | None:
     provider: with its old addresses still. name: of the column. What was sealed for the
     addresses that are pinned counts too: the row may have been altered by SQL since.
     """
-    stored = _stored_secret(provider, name)
+    stored = stored_secret(provider, name)
     if stored is None:
         return None
     return constant_time_compare(entered.get_value(), stored.get_value())
@@ -102,7 +106,14 @@ def has_too_many_guesses(provider: Provider) -> bool:
     return guesses.count() >= MAX_GUESSES
 
 
-def _stored_secret(provider: Provider, name: str) -> Secret | None:
+def stored_secret(provider: Provider, name: str) -> Secret | None:
+    """
+    Return the secret of a stored row, None when there is none that can be read.
+
+    Raises nothing but ImproperlyConfigured, where FERNET_KEYS is wrong.
+    """
+    if getattr(provider, name) is None:
+        return None
     try:
         return provider.reveal(name)
     except ImproperlyConfigured:
@@ -144,18 +155,70 @@ def addresses_before(provider: Provider) -> dict[str, str]:
     return stored
 
 
-def is_elsewhere(before: dict[str, str], provider: Provider) -> bool:
+def is_elsewhere(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
     """
     Say whether an address is at a host where the provider was not, or the issuer another.
 
-    before: the values of ENDPOINT_FIELDS. Nobody is asked again because a path changed, or
-    an endpoint was added beside the others.
+    before, after: the values of ENDPOINT_FIELDS. Nobody is asked again because a path
+    changed, or an endpoint was added beside the others.
     """
-    if before["issuer"] != provider.issuer:
+    if before["issuer"] != after["issuer"]:
         return True
     known = {origin_of(address) for address in before.values()}
-    now = {origin_of(getattr(provider, name)) for name in ENDPOINT_FIELDS}
+    now = {origin_of(address) for address in after.values()}
     return not now <= known | {""}
+
+
+def addresses_with(provider: Provider, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the addresses of a provider, those among `values` changed."""
+    return {n: values.get(n, getattr(provider, n)) for n in ENDPOINT_FIELDS}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stake:
+    """What a change of a provider does to its accounts."""
+
+    kind: Literal["elsewhere", "client_id"]
+    """They stop, or the service is going to refuse their refresh tokens."""
+    number: int
+    """Active accounts, counted up to one more than MOST_COUNTED."""
+
+
+def at_stake(
+    provider: Provider, values: Mapping[str, Any], *, accepts: bool
+) -> Stake | None:
+    """
+    Return what saving new values would do to active accounts; None for nothing.
+
+    provider: as it was read. accepts: whether addresses in doubt are taken for right;
+    otherwise they can only be put back, which stops nobody.
+    """
+    if provider._state.adding:
+        return None
+    after = addresses_with(provider, values)
+    in_doubt = bool(altered_addresses(provider)) and not accepts
+    if not in_doubt and _moves(provider, after):
+        kind: Literal["elsewhere", "client_id"] = "elsewhere"
+    elif values.get("client_id", provider.client_id) != provider.client_id:
+        kind = "client_id"
+    else:
+        return None
+    active = provider.accounts.filter(status=ConnectedAccount.Status.ACTIVE)
+    number = count_up_to_bound(active)
+    return Stake(kind=kind, number=number) if number else None
+
+
+def _moves(provider: Provider, after: Mapping[str, str]) -> bool:
+    try:
+        return is_elsewhere(addresses_before(provider), after)
+    except ImproperlyConfigured:
+        # Nothing can be saved without keys, and somebody else says so.
+        return False
+
+
+def count_up_to_bound(rows: QuerySet[Any]) -> int:
+    """Return how many rows there are, one more than MOST_COUNTED for any that are more."""
+    return rows.order_by()[: MOST_COUNTED + 1].count()
 
 
 def pause_accounts(provider: Provider, actor: Any = None) -> int:

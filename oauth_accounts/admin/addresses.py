@@ -47,7 +47,7 @@ def follow_up(
     """
     if moving.altered_addresses(provider):
         modeladmin.message_user(request, ALTERED, messages.WARNING)
-    elif moving.is_elsewhere(before, provider) and (
+    elif moving.is_elsewhere(before, moving.addresses_with(provider, {})) and (
         count := moving.pause_accounts(provider, request.user)
     ):
         text = ngettext(

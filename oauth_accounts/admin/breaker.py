@@ -10,16 +10,24 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
+from django.utils.timesince import timeuntil
 from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from oauth_accounts import reasons
+from oauth_accounts.admin import badges
 from oauth_accounts.admin.own_page import address_of, own_page
 from oauth_accounts.models import Provider
 
 TITLE = _("Resume calls")
+
+
+def is_open(provider: Provider) -> bool:
+    """Say whether no call is made now; a row of the list knows it without a query."""
+    known: bool | None = provider.__dict__.get("_is_paused")
+    return provider.is_paused() if known is None else known
 
 
 def summary(provider: Provider) -> str:
@@ -27,7 +35,7 @@ def summary(provider: Provider) -> str:
     if not provider.pause_reason:
         return ""
     reason = reasons.describe_account(provider.pause_reason)
-    if provider.is_paused():
+    if is_open(provider):
         time = localize(localtime(provider.paused_until))
         return gettext("Paused until %(time)s: %(reason)s") % {
             "time": time,
@@ -40,27 +48,39 @@ def description(provider: Provider) -> str:
     """Say in sentences what the breaker does now and what comes next."""
     if not provider.pause_reason:
         return gettext("Closed: calls are made.")
-    return format_html_join(
-        "", "<p>{}</p>", ((line,) for line in _lines(provider) if line)
-    )
+    pill = badges.pill("paused" if is_open(provider) else "trial")
+    lines = format_html_join("", "<li>{}</li>", ((x,) for x in _lines(provider)))
+    return format_html('{}<ul class="oauth-accounts-lines">{}</ul>', pill, lines)
 
 
 def _lines(provider: Provider) -> list[str]:
-    if provider.is_paused():
-        next_step = gettext(
-            "No call is made until then. After that, one call decides how it goes on."
-        )
-    else:
-        next_step = gettext(
-            "One caller at a time may try. If that succeeds, all calls are made again; "
-            "if not, the next pause is longer."
-        )
     count = ngettext(
         "%(count)d pause without a success since.",
         "%(count)d pauses in a row without a success between.",
         provider.pause_count,
     )
-    return [summary(provider), next_step, count % {"count": provider.pause_count}]
+    return [
+        summary(provider),
+        *_next_steps(provider),
+        count % {"count": provider.pause_count},
+    ]
+
+
+def _next_steps(provider: Provider) -> list[str]:
+    if is_open(provider) and provider.paused_until is not None:
+        left = timeuntil(provider.paused_until)
+        return [
+            gettext("That is in %(duration)s.") % {"duration": left},
+            gettext(
+                "No call is made until then. After that, one call decides how it goes on."
+            ),
+        ]
+    return [
+        gettext(
+            "One caller at a time may try. If that succeeds, all calls are made again; "
+            "if not, the next pause is longer."
+        )
+    ]
 
 
 def link(modeladmin: Any, provider: Provider) -> str:
@@ -75,7 +95,7 @@ def resume_view(request: HttpRequest, modeladmin: Any, object_id: str) -> HttpRe
     provider = modeladmin.get_object(request, unquote(object_id))
     if provider is None:
         raise Http404
-    if not modeladmin.may_resume(request):
+    if not modeladmin.may_operate(request):
         raise PermissionDenied
     if request.method == "POST":
         return _resume(request, modeladmin, provider)

@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from oauth_accounts import moving, reasons
+from oauth_accounts.admin import consent
 from oauth_accounts.admin.own_page import address_of, own_page
 from oauth_accounts.exceptions import TokenError
 from oauth_accounts.forms import SECRET_FIELDS
@@ -142,7 +143,7 @@ def _as_sent(form: Any) -> dict[str, Any]:
 
 
 def _entered(request: HttpRequest) -> dict[str, Any]:
-    names = [f"new_{name}" for name in SECRET_FIELDS]
+    names = [*(f"new_{name}" for name in SECRET_FIELDS), consent.FIELD]
     return {name: request.POST[name] for name in names if request.POST.get(name)}
 
 
@@ -178,7 +179,19 @@ def _page(
         chosen=request.POST.getlist("take"),
         secrets=[blank[f"new_{name}"] for name in stored],
         errors=form.errors if form else {},
+        consent=_consent(form, provider),
     )
+
+
+def _consent(form: Any, provider: Provider) -> dict[str, Any] | None:
+    """Return what accounts are concerned by, and the tick, when it is asked for."""
+    if form is None or not consent.is_asked_for(form):
+        return None
+    return {
+        "title": consent.TITLE,
+        "explanation": consent.explanation(form.stake, provider),
+        "field": form[consent.FIELD],
+    }
 
 
 def _differences(provider: Provider, offered: Mapping[str, Any]) -> list[Difference]:

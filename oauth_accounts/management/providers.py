@@ -16,17 +16,11 @@ from oauth_accounts.exceptions import ProviderMisconfigured, TokenError
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import Provider
 from oauth_accounts.models.sync import sync_providers
-from oauth_accounts.protocol.discovery import Metadata, discover
+from oauth_accounts.protocol.discovery import AUTH_METHODS, Metadata, discover
 from oauth_accounts.registration import redirect_uri
 
 # What nobody can connect without, as options; the secret is asked for.
 NEEDED = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
-# Best first. Signed assertions have a place in the model, and no sender yet.
-AUTH_METHODS = (
-    Provider.ClientAuth.BASIC.value,
-    Provider.ClientAuth.POST.value,
-    Provider.ClientAuth.NONE.value,
-)
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -126,13 +120,9 @@ def _discover(command: BaseCommand, issuer: str) -> Metadata:
 
 
 def _best_auth_method(metadata: Metadata) -> str:
-    supported = metadata.token_endpoint_auth_methods_supported
-    if supported is None:
-        # RFC 8414 section 2: what it means when nothing is said.
-        return Provider.ClientAuth.BASIC
-    for method in AUTH_METHODS:
-        if method in supported:
-            return method
+    if (method := metadata.best_auth_method()) is not None:
+        return method
+    supported = metadata.token_endpoint_auth_methods_supported or ()
     raise CommandError(
         "None of the issuer's ways of client authentication is supported: "
         f"{', '.join(supported)}"

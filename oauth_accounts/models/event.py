@@ -45,6 +45,7 @@ class AccountEvent(models.Model):
         PROVIDER_RESUMED = "provider_resumed", _("Provider resumed")
         PROVIDER_ALTERED = "provider_altered", _("Provider altered by SQL")
         PROVIDER_REBOUND = "provider_rebound", _("Provider rebound")
+        PROVIDER_ASKED = "provider_asked", _("Provider asked by hand")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(_("kind"), max_length=32, choices=Kind)

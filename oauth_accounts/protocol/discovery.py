@@ -37,6 +37,9 @@ LISTS = (
     "scopes_supported",
 )
 
+# Best first. Signed assertions have a place in the model, and no sender yet.
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+
 # Shown on terminals and pages: no blanks, no controls.
 _WORD = re.compile(r"[!-~]{1,500}")
 
@@ -74,6 +77,14 @@ class Metadata:
             **{name: getattr(self, name) for name in (*ENDPOINTS, *FLAGS)},
             "code_challenge_methods_supported": methods and list(methods),
         }
+
+    def best_auth_method(self) -> str | None:
+        """Return the best way to authenticate that both sides know; None for none."""
+        supported = self.token_endpoint_auth_methods_supported
+        if supported is None:
+            # RFC 8414 section 2: what it means when nothing is said.
+            return AUTH_METHODS[0]
+        return next((method for method in AUTH_METHODS if method in supported), None)
 
 
 def discover(issuer: str) -> Metadata:

@@ -75,10 +75,9 @@ class KeySet:
             except ProviderUnavailable:
                 document = None
             self._asked_at = started
-            keys = (document or {}).get("keys")
-            if isinstance(keys, list):
-                usable = (key for key in keys[:MAX_KEYS] if _is_usable(key))
-                self._keys, self._read_at = tuple(usable), started
+            keys = _usable_keys(document or {})
+            if keys is not None:
+                self._keys, self._read_at = keys, started
 
     def seconds_until_asked(self) -> float:
         """Return how long the keys that are known, or none, have to do."""
@@ -115,6 +114,17 @@ def find_key(uri: str, *, algorithm: str, key_id: str | None) -> PyJWK:
     raise ProviderUnavailable("keys_unavailable", retry_after=wait)
 
 
+def count_keys(uri: str) -> int:
+    """
+    Ask a provider for its keys, and return how many of them could verify a signature.
+
+    Nothing is kept, so that asking does not stand in the way of who needs them. Raises
+    ProviderMisconfigured when the address is refused, ProviderUnavailable when no
+    complete answer came.
+    """
+    return len(_usable_keys(fetch_document(uri) or {}) or ())
+
+
 def key_set(uri: str) -> KeySet:
     """Return what this process knows of a provider's keys, perhaps nothing yet."""
     if uri not in _sets and len(_sets) >= MAX_PROVIDERS:
@@ -125,6 +135,14 @@ def key_set(uri: str) -> KeySet:
 
 def _within(moment: float | None, seconds: float) -> bool:
     return moment is not None and monotonic() - moment < seconds
+
+
+def _usable_keys(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...] | None:
+    """Return the keys of a document that may be used, None when it has no list of them."""
+    keys = document.get("keys")
+    if not isinstance(keys, list):
+        return None
+    return tuple(key for key in keys[:MAX_KEYS] if _is_usable(key))
 
 
 def _is_usable(key: Any) -> bool:

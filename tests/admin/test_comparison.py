@@ -206,9 +206,14 @@ class TestTakingOver:
             assert page.find("input", value="token_endpoint").has_attr("checked")
             assert again(provider).token_endpoint == server.token_endpoint
             assert b"guessed" not in response.content
-            # The page can be sent again, with the right one.
+            # The page can be sent again, with the right one: then it asks once more.
+            entered = {"new_client_secret": server.client_secret}
+            page = parsed(comparing.take(page, "token_endpoint", **entered))
+            assert "Saving stops 1 active account" in page.get_text()
+            assert again(provider).token_endpoint == server.token_endpoint
+            assert server.client_secret not in str(page)
             response = comparing.take(
-                page, "token_endpoint", new_client_secret=server.client_secret
+                page, "token_endpoint", **entered, confirm_move="on"
             )
             assert any("1 account was stopped" in m for m in messages(response))
             assert again(account).status_reason == "provider_changed"

@@ -25,7 +25,7 @@ def desk(staff: Callable[..., Desk]) -> Desk:
 
 def guess(desk: Desk, provider: Provider, secret: str) -> list[str]:
     changes = {"api_base_url": MOVED, "new_client_secret": secret}
-    response = desk.submit("provider_change", provider.pk, **changes)
+    response = desk.submit("provider_change", provider.pk, **changes, confirm_move="on")
     if "adminform" not in (response.context or {}):
         return []
     return errors(response).get("new_client_secret", [])

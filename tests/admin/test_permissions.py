@@ -41,9 +41,9 @@ LOOK = ("changelist", "change", "history")
 OPENS: dict[str, set[str]] = {
     "view_provider": {f"provider_{page}" for page in LOOK},
     "change_provider": {
-        *(f"provider_{page}" for page in (*LOOK, "resume", "compare")),
+        *(f"provider_{page}" for page in (*LOOK, "resume", "compare", "test")),
     },
-    "add_provider": {"provider_add"},
+    "add_provider": {"provider_add", "provider_issuer"},
     "delete_provider": {"provider_delete"},
     "view_connectedaccount": {f"connectedaccount_{page}" for page in LOOK},
     # Django takes who may change for somebody who may view; nobody can change here.
@@ -104,7 +104,8 @@ def pages(rows: dict[str, Any]) -> Iterable[tuple[str, str]]:
             yield f"{kind}_{page}", url(f"{kind}_{page}")
         for page in ("change", "history", "delete"):
             yield f"{kind}_{page}", url(f"{kind}_{page}", row.pk)
-    for page in ("resume", "compare"):
+    yield "provider_issuer", url("provider_issuer")
+    for page in ("resume", "compare", "test"):
         yield f"provider_{page}", url(f"provider_{page}", rows["provider"].pk)
 
 
@@ -148,7 +149,7 @@ def test_a5_4_only_change_provider_changes_one(
     desk = staff(permission)
     columns = [f.name for f in Provider._meta.concrete_fields]
     before = Provider.objects.filter(pk=provider.pk).values(*columns).get()
-    for page in ("change", "resume", "compare"):
+    for page in ("change", "resume", "compare", "test"):
         response = desk.post(f"provider_{page}", provider.pk, name="Changed")
         assert response.status_code == 403
     assert Provider.objects.filter(pk=provider.pk).values(*columns).get() == before

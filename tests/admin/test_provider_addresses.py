@@ -26,8 +26,9 @@ def desk(staff: Callable[..., Desk]) -> Desk:
 
 
 def change(desk: Desk, provider: Provider, **changes: Any) -> Any:
-    """Send the form of the provider with changes."""
-    return desk.submit("provider_change", provider.pk, **changes)
+    """Send the form of the provider with changes, without being asked whether to stop."""
+    values = {"confirm_move": "on", **changes}
+    return desk.submit("provider_change", provider.pk, **values)
 
 
 def page_text(desk: Desk, provider: Provider) -> str:

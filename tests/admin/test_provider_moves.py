@@ -37,8 +37,9 @@ def desk(staff: Callable[..., Desk]) -> Desk:
 
 
 def change(desk: Desk, provider: Provider, **changes: Any) -> dict[str, list[str]]:
-    """Send the form with changes and return its errors."""
-    response = desk.submit("provider_change", provider.pk, **changes)
+    """Send the form with changes, without asking, and return its errors."""
+    values = {"confirm_move": "on", **changes}
+    response = desk.submit("provider_change", provider.pk, **values)
     return errors(response) if "adminform" in (response.context or {}) else {}
 
 

@@ -119,6 +119,7 @@ class TestSecrets:
                 provider.pk,
                 token_endpoint=other.token_endpoint,
                 new_client_secret=server.client_secret,
+                confirm_move="on",
             )
             assert "1 account was stopped" in messages(response)[0]
             assert f"rebind {provider.slug}" in messages(response)[0]
