@@ -30,6 +30,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": EXPIRES},
     },
+    "oauth_accounts.run_bulk_actions": {
+        "task": "oauth_accounts.tasks.run_bulk_actions",
+        "schedule": 60.0,
+        "options": {"expires": EXPIRES},
+    },
     "oauth_accounts.purge_expired_attempts": {
         "task": "oauth_accounts.tasks.purge_expired_attempts",
         "schedule": 3600.0,

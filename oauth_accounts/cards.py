@@ -152,7 +152,6 @@ class Card:
         status = newest.status if newest else ""
         return advice.describe_ending(status, self.account.provider)
 
-
     @property
     def grants_url(self) -> str:
         """Where its owner sees at the provider what has access, "" when nobody has said."""

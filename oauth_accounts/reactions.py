@@ -185,12 +185,13 @@ def require_reauth(
     reason: str,
     lease: uuid.UUID | None = None,
     last_error: str | None = None,
+    actor: Any = None,
 ) -> bool:
     """
     Mark the account as needing its owner; return False when its state moved meanwhile.
 
     reason: one of the reasons of `needs_reauth`. lease: of the failed refresh, if any.
-    last_error: the provider's own code, if it said one.
+    last_error: the provider's own code, if it said one. actor: user for the audit.
     """
     rows = account.stored_row().filter(
         generation=account.generation, status=account.Status.ACTIVE
@@ -202,6 +203,7 @@ def require_reauth(
         account,
         rows,
         "reauth_required",
+        actor,
         status=account.Status.NEEDS_REAUTH,
         status_reason=reason,
         lease=None,

@@ -21,6 +21,7 @@ ACCOUNT: dict[str, StrPromise] = {
     "refresh_token_expired": _("The permission has expired."),
     "rotation_lost": _("The service's answer to a refresh was lost."),
     "identity_changed": _("The service answered for a different account."),
+    "admin_request": _("An administrator asked for it to be connected again."),
     "imported_unverified": _("It was imported and has not been verified."),
     # disabled
     "by_admin": _("An administrator ended it."),
@@ -59,6 +60,7 @@ TOKEN: dict[str, StrPromise] = {
     ),
     "address_refused": _("The service's address is not public; see PRIVATE_HOSTS."),
     "bad_answer": _("The service sent an answer that cannot be used."),
+    "changed_meanwhile": _("Its state was changed by somebody else meanwhile."),
     "client_auth_unsupported": _("The way of client authentication is not supported."),
     "client_secret_missing": _("The provider has no client secret."),
     "discovery_bad_document": _(
@@ -75,7 +77,9 @@ TOKEN: dict[str, StrPromise] = {
     "invalid_request": _("The service could not make sense of the request."),
     "invalid_scope": _("The service does not know or not grant a scope."),
     "invalid_client": _("The service refused the client ID or secret."),
+    "keys_missing": _("The keys in FERNET_KEYS cannot be used; see manage.py check."),
     "keys_unavailable": _("The keys that the service signs with could not be read."),
+    "no_refresh_token": _("It has no refresh token, so it cannot be refreshed."),
     "not_an_envelope": _("The stored token is damaged."),
     "outcome_unknown": _("The service did not answer; it will be tried again."),
     "params_refused": _("The provider's parameters clash with those of the protocol."),

@@ -13,11 +13,12 @@ import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from oauth_accounts import connect, notices, outbox, schedule, sweep
+from oauth_accounts import bulk, connect, notices, outbox, schedule, sweep
 from oauth_accounts.beat import BEAT_SCHEDULE, EXPIRES
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import (
     ConnectedAccount,
+    purge_bulk_actions,
     purge_notices,
     purge_unread_answers,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "purge_expired_attempts",
     "refresh_account",
     "refresh_due_accounts",
+    "run_bulk_actions",
 ]
 
 F = TypeVar("F", bound=Callable[..., None])
@@ -132,12 +134,24 @@ def deliver_notices(links: int = LINKS) -> None:
         enqueue(deliver_notices, links - 1)
 
 
+@task("run_bulk_actions")
+def run_bulk_actions(links: int = LINKS) -> None:
+    """
+    Go on with what administrators ordered, and send for another hand when there is more.
+
+    links: how many tasks may follow this one.
+    """
+    if bulk.run_all(TASK_SECONDS) and links > 0:
+        enqueue(run_bulk_actions, links - 1)
+
+
 @task("purge_expired_attempts")
 def purge_expired_attempts() -> None:
-    """Delete what is over: attempts, unread answers after a week, notices after a month."""
+    """Delete what is over: attempts, unread answers, notices, bulk actions."""
     connect.purge_attempts()
     purge_unread_answers()
     purge_notices()
+    purge_bulk_actions()
 
 
 def enqueue(function: Callable[..., None], *arguments: str | int) -> bool:

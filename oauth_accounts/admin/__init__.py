@@ -1,4 +1,5 @@
 from oauth_accounts.admin.account import ConnectedAccountAdmin
+from oauth_accounts.admin.bulk_action import BulkActionAdmin
 from oauth_accounts.admin.provider import ProviderAdmin
 from oauth_accounts.admin.records import (
     AccountEventAdmin,
@@ -10,6 +11,7 @@ from oauth_accounts.admin.records import (
 __all__ = [
     "AccountEventAdmin",
     "AuthorizationAttemptAdmin",
+    "BulkActionAdmin",
     "ConnectedAccountAdmin",
     "PendingRevocationAdmin",
     "ProviderAdmin",

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.formats import localize
-from django.utils.html import format_html, format_html_join
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
-from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts import reasons
-from oauth_accounts.admin import advice, badges, filters, moments, search
-from oauth_accounts.admin.actions import refresh_now, revoke_selected
+from oauth_accounts.admin import advice, badges, filters, history, moments, search
+from oauth_accounts.admin.actions import DEEDS, list_actions, may, one_view
 from oauth_accounts.admin.readonly import ReadOnlyAdmin, sealed_columns
-from oauth_accounts.models import AuthorizationAttempt, ConnectedAccount, Provider
+from oauth_accounts.bulk import Kind, obstacle
+from oauth_accounts.models import (
+    AuthorizationAttempt,
+    BulkAction,
+    ConnectedAccount,
+    Provider,
+)
 
-EVENTS_SHOWN = 20
 LABEL_SHOWN = 40
 
 
 @admin.register(ConnectedAccount)
-class ConnectedAccountAdmin(badges.Styled, ReadOnlyAdmin):
+class ConnectedAccountAdmin(ReadOnlyAdmin):
     list_display = (
         "name",
-        "provider",
         "state",
         "reason",
+        "provider",
         "owner",
         "expires",
         "refreshed",
@@ -53,7 +58,10 @@ class ConnectedAccountAdmin(badges.Styled, ReadOnlyAdmin):
     # Makes the field appear; what it looks at is in `get_search_results`.
     search_fields = ("uid",)
     search_help_text = search.HELP
-    actions = (refresh_now, revoke_selected)
+    actions = list_actions()
+    change_form_template = "oauth_accounts/admin/account.html"
+    delete_confirmation_template = "oauth_accounts/admin/delete_account.html"
+    delete_selected_confirmation_template = "oauth_accounts/admin/delete_accounts.html"
     fieldsets = (
         (None, {"fields": ("provider", "owner", "connected_by", "uid", "label")}),
         (
@@ -61,10 +69,12 @@ class ConnectedAccountAdmin(badges.Styled, ReadOnlyAdmin):
             {
                 "fields": (
                     "state",
-                    "reason_and_code",
+                    "situation",
+                    "what_to_do",
                     "last_error_text",
                     "failure_count",
-                    "refresh_due_at",
+                    "due",
+                    "revocation",
                 )
             },
         ),
@@ -73,21 +83,26 @@ class ConnectedAccountAdmin(badges.Styled, ReadOnlyAdmin):
             {
                 "fields": (
                     "stored_tokens",
-                    "expires_at",
-                    "refresh_token_expires_at",
-                    "issued_at",
-                    "last_refreshed_at",
+                    "expires",
+                    "refresh_token_expires",
+                    "issued",
+                    "refreshed",
                     "key_id",
                 )
             },
         ),
-        (_("Permissions"), {"fields": ("requested_scopes", "scopes")}),
+        (_("Permissions"), {"fields": ("granted", "requested")}),
+        (_("History"), {"fields": ("history",)}),
         (
             _("Details"),
-            {"fields": ("api_base_url", "profile", "metadata", "created_at")},
+            {"fields": ("api_base_url", "profile", "metadata", "connected")},
         ),
-        (_("History"), {"fields": ("history",)}),
     )
+
+    class Media:
+        css: ClassVar = {
+            "all": ["oauth_accounts/admin.css", "oauth_accounts/admin-accounts.css"]
+        }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         sealed = (f"provider__{name}" for name in sealed_columns(Provider))
@@ -98,14 +113,68 @@ class ConnectedAccountAdmin(badges.Styled, ReadOnlyAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         return search.accounts(queryset, search_term), False
 
+    # Who may do what
+
     def has_refresh_permission(self, request: HttpRequest) -> bool:
         return self._may(request, "refresh")
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return self._may(request, "revoke")
 
+    def has_require_reauth_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, "require_reauth")
+
+    def has_disable_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, "disable")
+
     def _may(self, request: HttpRequest, action: str) -> bool:
         return request.user.has_perm(f"oauth_accounts.{action}_connectedaccount")
+
+    # Pages
+
+    def get_urls(self) -> Any:
+        act = path(
+            "<path:object_id>/act/<slug:kind>/",
+            self.admin_site.admin_view(partial(one_view, modeladmin=self)),
+            name="oauth_accounts_connectedaccount_act",
+        )
+        # Before Django's own, which take any path for the key of an account.
+        return [act, *super().get_urls()]
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        account = context["original"]
+        context["deeds"] = [
+            (self._act_address(account, kind), BulkAction.Kind(kind).label)
+            for kind in self._open_deeds(request, account)
+        ]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        account = self.get_object(request, unquote(object_id))
+        context = dict(extra_context or {})
+        if account is not None and Kind.REVOKE in self._open_deeds(request, account):
+            context["revoke_url"] = self._act_address(account, Kind.REVOKE)
+        response: HttpResponse = super().delete_view(request, object_id, context)
+        return response
+
+    def _open_deeds(self, request: HttpRequest, account: ConnectedAccount) -> list[str]:
+        """Return what this user can do to the account as it is now."""
+        return [
+            kind
+            for kind in DEEDS
+            if may(self, request, kind, account) and not obstacle(kind, account)
+        ]
+
+    def _act_address(self, account: ConnectedAccount, kind: str) -> str:
+        return reverse(
+            "admin:oauth_accounts_connectedaccount_act",
+            args=[account.pk, kind],
+            current_app=self.admin_site.name,
+        )
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Ask for no permission on attempts: they go with their account, as details."""
@@ -140,13 +209,47 @@ class ConnectedAccountAdmin(badges.Styled, ReadOnlyAdmin):
     def connected(self, account: ConnectedAccount) -> SafeString | None:
         return moments.relative(account.created_at)
 
+    # Fields
+
     @admin.display(description=_("reason"))
-    def reason_and_code(self, account: ConnectedAccount) -> str:
-        return _explained(account.status_reason)
+    def situation(self, account: ConnectedAccount) -> str | None:
+        code = account.status_reason
+        said = history.explained(code) if code else advice.reason_for(account)
+        return said or None
+
+    @admin.display(description=_("what to do"))
+    def what_to_do(self, account: ConnectedAccount) -> str:
+        return advice.next_step(account) or gettext("Nothing.")
 
     @admin.display(description=_("last error"))
-    def last_error_text(self, account: ConnectedAccount) -> str:
-        return _explained(account.last_error)
+    def last_error_text(self, account: ConnectedAccount) -> str | None:
+        return history.explained(account.last_error) or None
+
+    @admin.display(description=_("refresh due"))
+    def due(self, account: ConnectedAccount) -> SafeString | None:
+        return moments.relative(account.refresh_due_at)
+
+    @admin.display(description=_("at the provider"))
+    def revocation(self, account: ConnectedAccount) -> str:
+        if account.status != ConnectedAccount.Status.REVOKED:
+            return gettext("Not revoked.")
+        return history.revocation(account)
+
+    @admin.display(description=_("refresh token expires"))
+    def refresh_token_expires(self, account: ConnectedAccount) -> SafeString | None:
+        return moments.relative(account.refresh_token_expires_at)
+
+    @admin.display(description=_("issued"))
+    def issued(self, account: ConnectedAccount) -> SafeString | None:
+        return moments.relative(account.issued_at)
+
+    @admin.display(description=_("granted"))
+    def granted(self, account: ConnectedAccount) -> str:
+        return history.scopes(account.scopes)
+
+    @admin.display(description=_("asked for"))
+    def requested(self, account: ConnectedAccount) -> str:
+        return history.scopes(account.requested_scopes)
 
     @admin.display(description=_("stored"))
     def stored_tokens(self, account: ConnectedAccount) -> str:
@@ -168,30 +271,4 @@ class ConnectedAccountAdmin(badges.Styled, ReadOnlyAdmin):
 
     @admin.display(description=_("latest events"))
     def history(self, account: ConnectedAccount) -> SafeString:
-        events = account.events.select_related("actor")[:EVENTS_SHOWN]
-        rows = format_html_join(
-            "",
-            "<li>{}: {}{}{}</li>",
-            (
-                (
-                    localize(localtime(event.created_at)),
-                    event.get_kind_display(),
-                    f" ({event.reason})" if event.reason else "",
-                    f", {event.actor}" if event.actor else "",
-                )
-                for event in events
-            ),
-        )
-        address = reverse("admin:oauth_accounts_accountevent_changelist")
-        return format_html(
-            '<ul>{}</ul><a href="{}?account_key={}">{}</a>',
-            rows,
-            address,
-            account.pk,
-            gettext("All events"),
-        )
-
-
-def _explained(code: str) -> str:
-    text = reasons.describe_account(code)
-    return code if text == code else f"{text} ({code})"
+        return history.table(account, self.admin_site.name)

@@ -1,178 +1,252 @@
-"""What administrators do to accounts: refresh now, revoke. Each asks first and tells after."""
+"""
+What administrators do to accounts: each action asks first, and answers on a page of its own.
+
+A question says how many accounts there are, and which of them are passed over and why. The
+answer is an order, see `bulk`: a few accounts are done while somebody waits, many are left to
+the workers.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected as django_delete_selected
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import ImproperlyConfigured
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods
 
-from oauth_accounts import clock, reasons, workers
-from oauth_accounts.exceptions import OAuthAccountsError
-from oauth_accounts.models import ConnectedAccount
+from oauth_accounts import bulk, reasons, workers
+from oauth_accounts.admin.own_page import own_page
+from oauth_accounts.bulk import Kind
+from oauth_accounts.models import BulkAction, ConnectedAccount
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 # More than this, or longer than this, and the workers do it: somebody waits for the page.
 MAX_NOW = 100
 MAX_SECONDS = 20.0
 SHOWN = 50
+# Deleting reads all that goes with an account, and does it while somebody waits.
+MAX_DELETED = 1000
 
 
-TITLES = {"refresh_now": _("Refresh now"), "revoke_selected": _("Revoke")}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deed:
+    """One of the actions."""
+
+    name: str
+    """Of the action in the list."""
+    permission: str
+    """First word of its codename."""
+    question: StrPromise
+
+    is_grave: bool = False
+    """It cannot be taken back here."""
 
 
-@admin.action(description=TITLES["refresh_now"], permissions=["refresh"])
-def refresh_now(
+DEEDS: dict[str, Deed] = {
+    Kind.REFRESH: Deed(
+        name="refresh_now",
+        permission="refresh",
+        question=_("Their providers are asked for new tokens now."),
+    ),
+    Kind.REVOKE: Deed(
+        name="revoke_selected",
+        permission="revoke",
+        question=_(
+            "They stop working at once, their tokens are deleted here, and their "
+            "providers are told. Only their owners can bring them back, by connecting "
+            "again. Their history is kept."
+        ),
+        is_grave=True,
+    ),
+    Kind.REQUIRE_REAUTH: Deed(
+        name="require_reauth_selected",
+        permission="require_reauth",
+        question=_(
+            "They stop working until their owners connect them again. Their providers "
+            "are not told, and nothing is deleted."
+        ),
+        is_grave=True,
+    ),
+    Kind.DISABLE: Deed(
+        name="disable_selected",
+        permission="disable",
+        question=_(
+            "They stop working and are not refreshed until they are enabled again. "
+            "Their tokens are kept; some providers let go of tokens that are not used."
+        ),
+    ),
+    Kind.ENABLE: Deed(
+        name="enable_selected",
+        permission="disable",
+        question=_("They may be used again, and are refreshed next."),
+    ),
+}
+
+
+def list_actions() -> list[Callable[..., Any]]:
+    """Return the actions of the list of accounts."""
+    return [*(_action(kind, deed) for kind, deed in DEEDS.items()), delete_selected]
+
+
+def _action(kind: str, deed: Deed) -> Callable[..., Any]:
+    def act(modeladmin: Any, request: HttpRequest, queryset: Any) -> HttpResponse:
+        if request.POST.get("confirmed") == "yes":
+            return _begin(modeladmin, request, queryset, kind)
+        return _ask(modeladmin, request, queryset, kind)
+
+    act.__name__ = deed.name
+    decorate = admin.action(
+        description=BulkAction.Kind(kind).label, permissions=[deed.permission]
+    )
+    decorated: Callable[..., Any] = decorate(act)
+    return decorated
+
+
+@admin.action(
+    description=_("Delete selected %(verbose_name_plural)s"), permissions=["delete"]
+)
+def delete_selected(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[ConnectedAccount]
-) -> TemplateResponse | None:
-    """Refresh the accounts, or have the workers do it when there are many."""
-    if request.POST.get("confirmed") != "yes":
-        question = _("These accounts get new tokens from their providers now:")
-        return _confirm(modeladmin, request, queryset, "refresh_now", question)
-    accounts = list(queryset.select_related("provider", "owner")[: MAX_NOW + 1])
-    if len(accounts) > MAX_NOW:
-        _refresh_later(modeladmin, request, queryset)
+) -> HttpResponse | None:
+    """Delete, but no more than a page can do; revoking has no such limit."""
+    if len(queryset.order_by().values_list("pk")[: MAX_DELETED + 1]) > MAX_DELETED:
+        text = gettext(
+            "More than %(number)d accounts are too many to delete at once. Choose fewer, "
+            "or revoke them, which keeps their history."
+        ) % {"number": MAX_DELETED}
+        modeladmin.message_user(request, text, messages.WARNING)
         return None
-    deadline = time.monotonic() + MAX_SECONDS
-    for position, account in enumerate(accounts):
-        if time.monotonic() > deadline:
-            left = [late.pk for late in accounts[position:]]
-            _refresh_later(modeladmin, request, queryset.filter(pk__in=left))
-            break
-        _refresh_one(modeladmin, request, account)
-    return None
+    response: HttpResponse | None = django_delete_selected(
+        modeladmin, request, queryset
+    )
+    if isinstance(response, TemplateResponse):
+        context: Any = response.context_data
+        context["may_revoke"] = modeladmin.has_revoke_permission(request)
+    return response
 
 
-@admin.action(description=TITLES["revoke_selected"], permissions=["revoke"])
-def revoke_selected(
-    modeladmin: Any, request: HttpRequest, queryset: QuerySet[ConnectedAccount]
-) -> TemplateResponse | None:
-    """Stop the accounts here; the outbox tells the providers."""
-    if request.POST.get("confirmed") != "yes":
-        question = _(
-            "These accounts stop working at once, and their providers are told. Only "
-            "their owners can bring them back, by connecting again:"
-        )
-        return _confirm(modeladmin, request, queryset, "revoke_selected", question)
-    number = 0
-    for account in _each(queryset):
-        if account.status == ConnectedAccount.Status.REVOKED:
-            _tell(modeladmin, request, account, gettext("had been revoked before."))
-            continue
-        try:
-            account.revoke(reason="by_admin", actor=request.user)
-        except OAuthAccountsError as error:
-            _fail(modeladmin, request, account, error.code)
-            continue
-        number += 1
-        if number <= MAX_NOW:
-            text = gettext("was revoked here; the provider is going to be told.")
-            _tell(modeladmin, request, account, text)
-    if number > MAX_NOW:
-        text = ngettext(
-            "%(number)d account was revoked in all.",
-            "%(number)d accounts were revoked in all.",
-            number,
-        )
-        modeladmin.message_user(request, text % {"number": number}, messages.SUCCESS)
-    return None
+@require_http_methods(["GET", "POST"])
+def one_view(
+    request: HttpRequest, modeladmin: Any, object_id: str, kind: str
+) -> HttpResponse:
+    """Ask about one account, and on POST do it."""
+    account = modeladmin.get_object(request, unquote(object_id))
+    if account is None or kind not in DEEDS:
+        raise Http404
+    if not may(modeladmin, request, kind, account):
+        raise PermissionDenied
+    rows = modeladmin.get_queryset(request).filter(pk=account.pk)
+    if request.method == "POST":
+        return _begin(modeladmin, request, rows, kind)
+    return _ask(modeladmin, request, rows, kind, account)
 
 
-def _each(queryset: QuerySet[ConnectedAccount]) -> Iterable[ConnectedAccount]:
-    # By key, because the filter of the list may be about what is changed here.
-    keys = list(queryset.values_list("pk", flat=True))
-    for key in keys:
-        rows = ConnectedAccount.objects.select_related("provider", "owner")
-        if account := rows.filter(pk=key).first():
-            yield account
+def may(modeladmin: Any, request: HttpRequest, kind: str, account: Any) -> bool:
+    """Say whether the user may do it, and may see the account at all."""
+    allowed = getattr(modeladmin, f"has_{DEEDS[kind].permission}_permission")
+    return bool(modeladmin.has_view_permission(request, account) and allowed(request))
 
 
-def _refresh_one(
-    modeladmin: Any, request: HttpRequest, account: ConnectedAccount
-) -> None:
-    try:
-        account.refresh()
-    except OAuthAccountsError as error:
-        _fail(modeladmin, request, account, error.code)
-    except ImproperlyConfigured as error:
-        _fail(modeladmin, request, account, str(error))
-    else:
-        _tell(modeladmin, request, account, gettext("has a new token."))
+def _ask(
+    modeladmin: Any,
+    request: HttpRequest,
+    queryset: QuerySet[ConnectedAccount],
+    kind: str,
+    account: ConnectedAccount | None = None,
+) -> HttpResponse:
+    counted = queryset.order_by().values_list("status").annotate(Count("pk"))
+    by_status = dict(counted)
+    total = sum(by_status.values())
+    concerned = sum(n for status, n in by_status.items() if status in bulk.ABOUT[kind])
+    shown = list(queryset.select_related("provider", "owner")[:SHOWN])
+    return own_page(
+        request,
+        modeladmin,
+        "confirm.html",
+        title=BulkAction.Kind(kind).label,
+        original=account,
+        deed=DEEDS[kind],
+        total=total,
+        concerned=concerned,
+        too_many=total > bulk.MAX_ACCOUNTS and bulk.MAX_ACCOUNTS,
+        is_left_to_workers=concerned > MAX_NOW,
+        passed_over=[
+            (_pass_over(status, n), n)
+            for status, n in sorted(by_status.items())
+            if status not in bulk.ABOUT[kind]
+        ],
+        shown=shown,
+        more=total - len(shown),
+        checkbox_name=ACTION_CHECKBOX_NAME,
+        selected=request.POST.getlist(ACTION_CHECKBOX_NAME),
+        select_across=request.POST.get("select_across", "0"),
+    )
 
 
-def _refresh_later(
-    modeladmin: Any, request: HttpRequest, queryset: QuerySet[ConnectedAccount]
-) -> None:
-    """Mark the accounts as due, so that worker, beat or command refreshes them."""
-    keys = list(queryset.values_list("pk", flat=True))
-    number = ConnectedAccount.objects.filter(
-        pk__in=keys, status=ConnectedAccount.Status.ACTIVE
-    ).update(refresh_due_at=clock.utcnow())
+def _pass_over(status: str, number: int) -> str:
     text = ngettext(
-        "%(number)d active account is due for a refresh in the background.",
-        "%(number)d active accounts are due for a refresh in the background.",
+        "%(number)d is passed over, because its status is “%(status)s”.",
+        "%(number)d are passed over, because their status is “%(status)s”.",
         number,
-    ) % {"number": number}
-    if not workers.tell("refresh_due_accounts"):
-        text += " " + gettext(
-            "No worker was told: the next run of Celery beat or of "
-            "“manage.py oauth_accounts refresh” does it."
+    )
+    return text % {
+        "number": number,
+        "status": ConnectedAccount.Status(status).label,
+    }
+
+
+def _begin(
+    modeladmin: Any,
+    request: HttpRequest,
+    queryset: QuerySet[ConnectedAccount],
+    kind: str,
+) -> HttpResponse:
+    rows = queryset.order_by().values_list("pk", flat=True)
+    keys = list(rows[: bulk.MAX_ACCOUNTS + 1])
+    if not keys or len(keys) > bulk.MAX_ACCOUNTS:
+        text = gettext("Nothing was done: the selection has changed meanwhile.")
+        modeladmin.message_user(request, text, messages.WARNING)
+        return HttpResponseRedirect(request.get_full_path())
+    order = bulk.start(kind, keys, request.user)
+    if order.total <= MAX_NOW:
+        bulk.run(order, MAX_SECONDS, at_once=True)
+    if order.finished_at is None:
+        _leave_to_workers(modeladmin, request)
+    address = reverse(
+        "admin:oauth_accounts_bulkaction_change",
+        args=[order.pk],
+        current_app=modeladmin.admin_site.name,
+    )
+    return HttpResponseRedirect(address)
+
+
+def _leave_to_workers(modeladmin: Any, request: HttpRequest) -> None:
+    if workers.tell("run_bulk_actions"):
+        text = gettext("The workers go on in the background; this page shows how far.")
+    else:
+        text = gettext(
+            "No worker was told: the next run of Celery beat or of “manage.py "
+            "oauth_accounts refresh” goes on; this page shows how far."
         )
     modeladmin.message_user(request, text, messages.INFO)
 
 
-def _confirm(
-    modeladmin: Any,
-    request: HttpRequest,
-    queryset: QuerySet[ConnectedAccount],
-    action: str,
-    question: Any,
-) -> TemplateResponse:
-    shown = list(queryset.select_related("provider", "owner")[:SHOWN])
-    title = TITLES[action]
-    context = {
-        **modeladmin.admin_site.each_context(request),
-        "title": title,
-        "question": question,
-        "shown": shown,
-        "more": queryset.count() - len(shown),
-        "opts": modeladmin.opts,
-        "action": action,
-        "button": title,
-        "checkbox_name": ACTION_CHECKBOX_NAME,
-        "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
-        "select_across": request.POST.get("select_across", "0"),
-    }
-    request.current_app = modeladmin.admin_site.name
-    return TemplateResponse(request, "oauth_accounts/admin/confirm.html", context)
-
-
-def _tell(
-    modeladmin: Any, request: HttpRequest, account: ConnectedAccount, text: str
-) -> None:
-    _message(modeladmin, request, account, text, messages.SUCCESS)
-
-
-def _fail(
-    modeladmin: Any, request: HttpRequest, account: ConnectedAccount, code: str
-) -> None:
-    text = reasons.describe_account(code)
-    _message(modeladmin, request, account, text, messages.ERROR)
-
-
-def _message(
-    modeladmin: Any,
-    request: HttpRequest,
-    account: ConnectedAccount,
-    text: str,
-    level: int,
-) -> None:
-    line = f"{account.provider}, {account}: {text}"
-    modeladmin.message_user(request, line, level)
+def explain(reason: str) -> str:
+    """Say why an account was passed over, or what went wrong."""
+    if reason in ConnectedAccount.Status.values:
+        label = ConnectedAccount.Status(reason).label
+        return gettext("Its status is “%(status)s”.") % {"status": label}
+    return reasons.describe_account(reason)

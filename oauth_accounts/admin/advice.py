@@ -21,9 +21,6 @@ _ASK_OWNER = _("Ask its owner to connect it again.")
 
 # By reason first, then by status.
 NEXT_STEPS: dict[str, StrPromise] = {
-    "retrying": _("Nothing to do: it is tried again by itself."),
-    "rate_limited": _("Nothing to do: it is tried again by itself."),
-    "outcome_unknown": _("Nothing to do: it is tried again by itself."),
     "scopes_narrowed": _(
         "If the missing permissions are needed, ask its owner to connect it again and "
         "to grant them."

@@ -33,6 +33,12 @@ STATES: dict[str, tuple[str, StrPromise]] = {
     "confirmed": (GOOD, _("Confirmed")),
     "unsupported": (WARNING, _("Not supported by the provider")),
     "failed": (BAD, _("Given up")),
+    # accounts of a bulk action
+    "item_waiting": (INFO, _("Waiting")),
+    "item_queued": (INFO, _("Due for a refresh")),
+    "item_done": (GOOD, _("Done")),
+    "item_skipped": (OFF, _("Skipped")),
+    "item_failed": (BAD, _("Failed")),
     "superseded": (OFF, _("Connected again before it was sent")),
 }
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from oauth_accounts import clock, reasons
 from oauth_accounts.models import (
     AccountEvent,
+    BulkAction,
     ConnectedAccount,
     Provider,
 )
@@ -157,6 +158,17 @@ class KindFilter(KnownChoices):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[Any]:
         return AccountEvent.Kind.choices
+
+    def condition(self, value: str) -> Q:
+        return Q(kind=value)
+
+
+class BulkKindFilter(KnownChoices):
+    title = _("action")
+    parameter_name = "kind__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[Any]:
+        return BulkAction.Kind.choices
 
     def condition(self, value: str) -> Q:
         return Q(kind=value)

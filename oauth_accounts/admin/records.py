@@ -133,7 +133,7 @@ class PendingRevocationAdmin(badges.Styled, RecordAdmin):
         "due_at",
     )
     list_filter = (filters.StatusFilter, filters.ProviderFilter)
-    linked_by = ("account_key",)
+    linked_by = ("account__id__exact",)
     list_select_related = ("provider", "account")
     sortable_by = ("created_at",)
     fields = (

@@ -9,13 +9,18 @@ from typing import Any
 
 from django.core.management import CommandError
 
-from oauth_accounts import connect, notices, outbox, sweep
+from oauth_accounts import bulk, connect, notices, outbox, sweep
 from oauth_accounts.management.progress import Progress
 from oauth_accounts.management.stopping import StopSignals
-from oauth_accounts.models import Provider, purge_notices, purge_unread_answers
+from oauth_accounts.models import (
+    Provider,
+    purge_bulk_actions,
+    purge_notices,
+    purge_unread_answers,
+)
 
-# Revocations and mails may wait, tokens may not: where a pass is bounded, no longer than
-# this for each.
+# Revocations, mails and what administrators ordered may wait, tokens may not: where a pass
+# is bounded, no longer than this for each.
 OTHERS_SECONDS = 10.0
 
 
@@ -67,6 +72,9 @@ def run_pass(work: Work, stream: Any, stop: StopSignals) -> Done:
     require_provider(work.provider)
     limit, provider = work.limit, work.provider
     started = time.monotonic()
+    with stop.held():
+        more_ordered = bulk.run_all(OTHERS_SECONDS)
+    stop.check()
 
     def count_due() -> int:
         due = sweep.count_due(provider)
@@ -94,11 +102,16 @@ def run_pass(work: Work, stream: Any, stop: StopSignals) -> Done:
         seconds = min(seconds, OTHERS_SECONDS)
     revoked, in_time = _revoke(seconds, stream, stop)
     told = _tell(seconds, stream, stop)
+    _purge()
+    more = more or more_ordered or not in_time or told.more
+    return Done(swept=swept, revoked=revoked, told=told, more=more)
+
+
+def _purge() -> None:
     connect.purge_attempts()
     purge_unread_answers()
     purge_notices()
-    more = more or not in_time or told.more
-    return Done(swept=swept, revoked=revoked, told=told, more=more)
+    purge_bulk_actions()
 
 
 def _revoke(seconds: float, stream: Any, stop: StopSignals) -> tuple[int, bool]:

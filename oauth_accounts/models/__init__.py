@@ -1,5 +1,6 @@
 from oauth_accounts.models.account import ConnectedAccount
 from oauth_accounts.models.authorization import AuthorizationAttempt
+from oauth_accounts.models.bulk import BulkAction, BulkItem, purge_bulk_actions
 from oauth_accounts.models.event import (
     AccountEvent,
     PendingRevocation,
@@ -13,6 +14,8 @@ from oauth_accounts.models.unread import UnreadAnswer, purge_unread_answers
 __all__ = [
     "AccountEvent",
     "AuthorizationAttempt",
+    "BulkAction",
+    "BulkItem",
     "ConnectedAccount",
     "Notice",
     "PendingRevocation",
@@ -20,6 +23,7 @@ __all__ = [
     "RefreshStatistic",
     "UnreadAnswer",
     "keep_tokens_of_deleted_account",
+    "purge_bulk_actions",
     "purge_notices",
     "purge_unread_answers",
 ]

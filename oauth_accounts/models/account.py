@@ -12,11 +12,15 @@ from django.db import IntegrityError, models, router, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from oauth_accounts import clock, fields, keyring, refresh, revoke, schedule
+from oauth_accounts import clock, fields, keyring, reactions, refresh, revoke, schedule
 from oauth_accounts.clock import DatabaseNow
 from oauth_accounts.exceptions import ProviderMisconfigured, ReauthRequired
 from oauth_accounts.fields import SEALED_FIELDS, Secret
-from oauth_accounts.models.account_columns import ENGINE_FIELDS, AccountColumns
+from oauth_accounts.models.account_columns import (
+    ENGINE_FIELDS,
+    PERMISSIONS,
+    AccountColumns,
+)
 from oauth_accounts.models.account_indexes import admin_indexes
 from oauth_accounts.models.notice import record_notice
 from oauth_accounts.models.querysets import ConnectedAccountQuerySet
@@ -44,10 +48,7 @@ class ConnectedAccount(AccountColumns):
         verbose_name = _("connected account")
         verbose_name_plural = _("connected accounts")
         ordering = ["-created_at"]
-        permissions: ClassVar = [
-            ("refresh_connectedaccount", "Can refresh connected account"),
-            ("revoke_connectedaccount", "Can revoke connected account"),
-        ]
+        permissions: ClassVar = PERMISSIONS
         indexes: ClassVar = [
             models.Index(
                 fields=["provider", "refresh_due_at"],
@@ -99,7 +100,7 @@ class ConnectedAccount(AccountColumns):
         return AccountSession(self)
 
     def refresh(self) -> None:
-        """Refresh now, or join a refresh that is under way. Raises TokenError."""
+        """Refresh now, or join one that is under way. Raises TokenError."""
         refresh.refresh(self)
 
     def replace_rejected(self, rejected: Secret) -> bool:
@@ -116,6 +117,20 @@ class ConnectedAccount(AccountColumns):
         wait: call the provider before returning, for scripts; a page never waits.
         """
         revoke.revoke(self, reason=reason, actor=actor, wait=wait)
+
+    def require_reauth(
+        self, *, reason: str = "admin_request", actor: Any = None
+    ) -> bool:
+        """Stop until the owner connects again; return False when it is not active."""
+        return reactions.require_reauth(self, reason, actor=actor)
+
+    def disable(self, *, reason: str = "by_admin", actor: Any = None) -> bool:
+        """Stop until it is enabled; return False when it was stopped already."""
+        return reactions.disable(self, reason, actor)
+
+    def enable(self, *, actor: Any = None) -> bool:
+        """Use it again; return False when it was not disabled."""
+        return reactions.enable(self, actor)
 
     def reveal(self, name: str, *, provider_known: bool = True) -> Secret | None:
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -39,6 +40,18 @@ ENGINE_FIELDS = (
     "key_id",
     "last_refreshed_at",
 )
+
+
+# Of the actions in the admin, besides viewing and deleting.
+PERMISSIONS: list[tuple[str, Any]] = [
+    ("refresh_connectedaccount", "Can refresh connected account"),
+    ("revoke_connectedaccount", "Can revoke connected account"),
+    (
+        "require_reauth_connectedaccount",
+        "Can require reauthorisation of connected account",
+    ),
+    ("disable_connectedaccount", "Can disable and enable connected account"),
+]
 
 
 class AccountColumns(Pinned):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from oauth_accounts.models import (
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
 from tests.admin.desk import ACCESS, REFRESH, Desk
 
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 OTHER_KEY = "another-sealing-key-made-up-for-this-test-81d2e4b7"
 
 
@@ -159,8 +161,15 @@ class TestPage:
         page = admin.page("connectedaccount_change", account.pk)
         text = " ".join(page.get_text(" ").split())
         assert "Sealed: access token, refresh token" in text
-        assert "Connected, anna" in text
-        assert "Refresh failed (unreachable)" in text
+        events = page.find(class_="oauth-accounts-events").tbody.find_all("tr")
+        assert [[c.get_text() for c in e.find_all("td")[1:]] for e in events] == [
+            [
+                "Refresh failed",
+                "The service could not be reached. (unreachable)",
+                "by itself",
+            ],
+            ["Connected", "", "anna"],
+        ]
         assert "slow_down" in text
         link = page.find("a", string="All events")["href"]
         events = admin.client.get(link)
@@ -242,3 +251,64 @@ class TestDelete:
         assert response.status_code == 302
         assert not User.objects.filter(pk=owner.pk).exists()
         assert PendingRevocation.objects.count() == 1
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("values", "words"),
+        [
+            ({}, ["Nothing."]),
+            ({"status_reason": "retrying"}, ["will be tried again", "Nothing."]),
+            (
+                {"refresh_due_at": LONG_AGO},
+                ["Its refresh is overdue.", "Check that Celery beat"],
+            ),
+            (
+                {"status": "disabled", "status_reason": "by_admin"},
+                ["Disabled", "Enable it when"],
+            ),
+            (
+                {"status": "needs_reauth", "status_reason": "rotation_lost"},
+                ["Needs reauthorisation", "Ask its owner"],
+            ),
+            ({"scopes": None}, ["The provider does not say."]),
+            ({"scopes": []}, ["None."]),
+            ({"scopes": ["read", "write"]}, ["read", "write"]),
+            ({"expires_at": LONG_AGO}, ["26 years ago"]),
+        ],
+    )
+    def test_state_and_next_step(
+        self,
+        admin: Desk,
+        account: ConnectedAccount,
+        values: dict[str, Any],
+        words: list[str],
+    ) -> None:
+        rows = ConnectedAccount.objects.filter(pk=account.pk)
+        rows.update(**{"refresh_due_at": None, **values})
+        page = admin.page("connectedaccount_change", account.pk)
+        text = " ".join(page.get_text(" ").split())
+        assert not [word for word in words if word not in text]
+
+    def test_what_the_provider_said_to_a_revocation(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        def said() -> str:
+            page = admin.page("connectedaccount_change", account.pk)
+            return page.find(class_="field-revocation").get_text(" ")
+
+        assert "Not revoked." in said()
+        account.revoke()
+        assert "Pending now" in " ".join(said().split())
+        PendingRevocation.objects.update(
+            status="failed", last_error="unreachable", due_at=None
+        )
+        assert "Given up The service could not be reached." in " ".join(said().split())
+        PendingRevocation.objects.all().delete()
+        assert "No token of it had to be revoked." in said()
+
+    def test_an_account_without_events_says_so(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        page = admin.page("connectedaccount_change", account.pk)
+        assert "None yet." in page.find(class_="oauth-accounts-events").get_text()
