@@ -3,7 +3,7 @@ The whole life of an account, and then a search for its secrets wherever they co
 
 Tokens, code, state, verifier and client secret are looked for raw, quoted, in base64 and in
 hex: in every row of every table, in all log records at DEBUG, in the pages of users and
-administrators with their headers and cookies, and in Celery messages.
+administrators with their headers and cookies, in mails, and in Celery messages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from oauth_accounts import outbox, sweep, tasks
+from oauth_accounts import notices, outbox, sweep, tasks
+from oauth_accounts.conf import NOTICES
 from oauth_accounts.exceptions import ProviderUnavailable
 from oauth_accounts.models import ConnectedAccount, Provider
 from oauth_accounts.testing.wire import Answer
@@ -101,14 +102,17 @@ def readers(transactional_db):
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     return {
-        "user's pages": Reader(User.objects.create_user("ada")),
+        "user's pages": Reader(User.objects.create_user("ada", "ada@example.com")),
         "admin": Reader(User.objects.create_superuser("root")),
         "viewer's admin": Reader(viewer),
     }
 
 
-def test_c3_a8_1_no_secret_has_a_way_out(server, log, messages, settings, readers):
+def test_c3_a8_1_no_secret_has_a_way_out(
+    server, log, messages, settings, readers, mailoutbox
+):
     settings.OAUTH_ACCOUNTS_BASE_URL = "http://testserver"
+    settings.OAUTH_ACCOUNTS_NOTICES = NOTICES
     Provider.objects.create(slug="fake", **server.as_provider_fields())
     user, admin, viewer = readers.values()
     secrets = {server.client_secret}
@@ -121,6 +125,7 @@ def test_c3_a8_1_no_secret_has_a_way_out(server, log, messages, settings, reader
     user.post(reverse("oauth_accounts:disconnect", args=[account.pk]))
     places["database before delivery"] = dump()
     outbox.deliver_due()
+    assert notices.deliver_due().sent == 2
     admin_pages(ConnectedAccount.objects.get(), admin)
     account.delete()
 
@@ -128,6 +133,7 @@ def test_c3_a8_1_no_secret_has_a_way_out(server, log, messages, settings, reader
         secrets.update(grant.access_tokens + grant.refresh_tokens)
     places |= {name: "".join(reader.seen) for name, reader in readers.items()}
     places |= {"database": dump(), "log": "\n".join(log), "messages": messages()}
+    places["mails"] = "".join(str(mail.message()) for mail in mailoutbox)
     assert len(secrets) >= 9
     assert all(places.values())
     assert find(secrets, places) == []
