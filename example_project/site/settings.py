@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.utils.translation import gettext_lazy as _
 
 from example_project.site import broker, keys
 from oauth_accounts.beat import BEAT_SCHEDULE
@@ -122,6 +123,8 @@ OAUTH_ACCOUNTS_PROVIDERS = {
         "api_base_url": f"{PROVIDER}/api/",
         "label_path": "preferred_username",
         "scopes": ["openid", "profile", "notes"],
+        "scope_descriptions": {"notes": _("Read your notes")},
+        "grants_url": f"{PROVIDER}/",
         "authorization_response_iss_parameter_supported": True,
         "code_challenge_methods_supported": ["S256"],
     }

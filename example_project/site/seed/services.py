@@ -37,20 +37,38 @@ SERVICES = (
         name="Octoforge",
         scopes=("repo:read", "repo:write", "profile"),
         share=38,
+        fields={
+            "scope_descriptions": {
+                "repo:read": "Read your repositories",
+                "repo:write": "Change your repositories",
+            }
+        },
     ),
     Service(
         slug="harbor-drive",
         name="Harbor Drive",
         scopes=("files.read", "files.write"),
         share=26,
-        fields={"max_refreshes_per_minute": 600},
+        fields={
+            "max_refreshes_per_minute": 600,
+            "scope_descriptions": {
+                "files.read": "Read your files",
+                "files.write": "Change and delete your files",
+            },
+        },
     ),
     Service(
         slug="pigeon-mail",
         name="Pigeon Mail",
         scopes=("mail.read", "mail.send", "offline_access"),
         share=18,
-        fields={"keepalive_interval": 7 * 86_400},
+        fields={
+            "keepalive_interval": 7 * 86_400,
+            "scope_descriptions": {
+                "mail.read": "Read your mail",
+                "mail.send": "Send mail in your name",
+            },
+        },
     ),
     Service(
         slug="ledgerline",
