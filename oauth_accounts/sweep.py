@@ -17,6 +17,7 @@ from oauth_accounts import batch, durable, reactions, renew
 from oauth_accounts.batch import claim_due, count_due
 from oauth_accounts.callers import Callers, Outcome
 from oauth_accounts.conf import conf
+from oauth_accounts.models import Health
 from oauth_accounts.outages import UNHEARD
 from oauth_accounts.telling import Telling, attempt
 from oauth_accounts.turns import UNHEARD_LIMIT, Result, Turn
@@ -49,6 +50,9 @@ def run(
     Whatever ends it, calls under way are waited for, and their answers stored.
     Raises RefreshInTransaction inside a transaction that a thread cannot work beside.
     """
+    if provider is None:
+        # Also when nothing is due: it shows that somebody sweeps.
+        Health.objects.note_sweep()
     if not batch.providers_due(provider):
         return Result()
     sweep = Sweep(

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from oauth_accounts import clock, keyring
 from oauth_accounts.fields import Secret
-from oauth_accounts.management import status
+from oauth_accounts.health import census, outbox
 from oauth_accounts.models import (
     ConnectedAccount,
     Provider,
@@ -36,6 +36,7 @@ class TestStatus:
         assert "No providers yet." in said
         assert said.splitlines()[1:] == [
             "0 accounts are due, 0 of them for more than 5 minutes.",
+            "No sweep has begun yet.",
             "0 revocations wait.",
             "Paused providers: none.",
         ]
@@ -63,6 +64,7 @@ class TestStatus:
         since = f"the oldest since {late.refresh_due_at:%Y-%m-%d %H:%M} UTC"
         assert run("status").splitlines() == [
             f"1 accounts are due, 1 of them for more than 5 minutes, {since}.",
+            "No sweep has begun yet.",
             "1 revocations wait.",
             "Paused providers: four.",
             "one: enabled",
@@ -95,8 +97,8 @@ class TestStatus:
             "5 accounts are due, 3 of them for more than 5 minutes, "
             f"the oldest since {now - timedelta(minutes=90):%Y-%m-%d %H:%M} UTC."
         )
-        assert said[3:5] == ["one: enabled", "         4 due"]
-        assert said[6:8] == ["two: enabled", "         1 due"]
+        assert said[4:6] == ["one: enabled", "         4 due"]
+        assert said[7:9] == ["two: enabled", "         1 due"]
 
     @pytest.mark.postgres
     def test_the_queue_is_read_from_the_index(self, db):
@@ -104,8 +106,8 @@ class TestStatus:
         fresh = ConnectedAccountFactory.build_batch(1000, provider=provider)
         ConnectedAccount.objects.bulk_create(fresh)
         with CaptureQueriesContext(connection) as queries:
-            status._queue(provider)
-            status._summary([], [])
+            census.queues([provider.pk], clock.utcnow())
+            outbox.count_waiting()
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
             cursor.execute("SET LOCAL enable_seqscan = off")

@@ -1,8 +1,9 @@
-"""From ten thousand accounts to a million: claims, sweeps, memory and the admin's list."""
+"""From ten thousand accounts to a million: claims, sweeps, memory and the admin's pages."""
 
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
@@ -12,13 +13,19 @@ from benchmarks import database, engine, rows
 from benchmarks.bench import Bench
 from benchmarks.children import Child
 from benchmarks.flowing import Counter
-from oauth_accounts.models import ConnectedAccount, Provider
+from oauth_accounts import clock
+from oauth_accounts.models import ConnectedAccount, Provider, RefreshStatistic
 
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 CLAIMED = 500
 # Big enough to see a leak, small enough to wait for.
 SWEPT_FOR_MEMORY = 5_000
-ADMIN_LIST = "/admin/oauth_accounts/connectedaccount/"
+ADMIN_PAGES = {
+    "admin list": "/admin/oauth_accounts/connectedaccount/",
+    "admin overview": "/admin/oauth_accounts/health/",
+}
+# Accounts that need their owners, for the overview.
+STOPPED = 2_000
 MEGABYTE = 1024 * 1024
 
 
@@ -118,18 +125,42 @@ def _admin(bench: Bench, size: int) -> None:
     user.save()
     client = Client()
     client.force_login(user)
-    counter = Counter()
-    with connection.execute_wrapper(counter):
-        _page(client)
-    times = [_page(client) for _ in range(3 if bench.quick else 9)]
-    bench.add("admin list/queries", [counter.count], "queries")
-    bench.add("admin list/time", times, "ms")
-    bench.add("admin list/accounts", [size], "")
+    _tell_a_day()
+    for name, address in ADMIN_PAGES.items():
+        counter = Counter()
+        with connection.execute_wrapper(counter):
+            _page(client, address)
+        times = [_page(client, address) for _ in range(3 if bench.quick else 9)]
+        bench.add(f"{name}/queries", [counter.count], "queries")
+        bench.add(f"{name}/time", times, "ms")
+        bench.add(f"{name}/accounts", [size], "")
 
 
-def _page(client: Any) -> float:
+def _tell_a_day() -> None:
+    """Give the overview what it would find on a day with some trouble."""
+    provider = Provider.objects.get()
+    hour = clock.utcnow().replace(minute=0, second=0, microsecond=0)
+    RefreshStatistic.objects.all().delete()
+    RefreshStatistic.objects.bulk_create(
+        RefreshStatistic(
+            provider=provider,
+            hour=hour - timedelta(hours=back),
+            result=result,
+            reason=reason,
+            count=40_000,
+        )
+        for back in range(24)
+        for result, reason in (("success", ""), ("failure", "server_error"))
+    )
+    keys = list(ConnectedAccount.objects.values_list("pk", flat=True)[:STOPPED])
+    stopped = ConnectedAccount.objects.filter(pk__in=keys)
+    stopped.update(status="needs_reauth", refresh_due_at=None)
+    rows.tidy()
+
+
+def _page(client: Any, address: str) -> float:
     started = time.perf_counter()
-    response = client.get(ADMIN_LIST)
+    response = client.get(address)
     if response.status_code != 200:
         raise AssertionError(f"the admin answered {response.status_code}")
     return (time.perf_counter() - started) * 1000

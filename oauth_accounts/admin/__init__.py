@@ -1,5 +1,6 @@
 from oauth_accounts.admin.account import ConnectedAccountAdmin
 from oauth_accounts.admin.bulk_action import BulkActionAdmin
+from oauth_accounts.admin.overview import HealthAdmin
 from oauth_accounts.admin.provider import ProviderAdmin
 from oauth_accounts.admin.records import (
     AccountEventAdmin,
@@ -13,6 +14,7 @@ __all__ = [
     "AuthorizationAttemptAdmin",
     "BulkActionAdmin",
     "ConnectedAccountAdmin",
+    "HealthAdmin",
     "PendingRevocationAdmin",
     "ProviderAdmin",
     "RefreshStatisticAdmin",

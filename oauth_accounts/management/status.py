@@ -2,95 +2,58 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import reduce
-from operator import or_
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min
 
-from oauth_accounts import clock
-from oauth_accounts import lease as leases
 from oauth_accounts.conf import conf
-from oauth_accounts.fields import SEALED_FIELDS
+from oauth_accounts.health import census, outbox, providers, sweeps
+from oauth_accounts.health.census import Census, Queue
+from oauth_accounts.health.providers import Register, State
 from oauth_accounts.management import keys
-from oauth_accounts.models import (
-    ConnectedAccount,
-    Notice,
-    PendingRevocation,
-    Provider,
-)
-from oauth_accounts.models.provider import missing_configuration
-
-# Every schedule that makes sense has passed by then.
-OVERDUE = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Queue:
-    """The accounts of one provider that wait for their refresh."""
-
-    due: int
-    overdue: int
-    oldest: datetime | None
+from oauth_accounts.models import Notice
 
 
 def run(command: BaseCommand, **options: Any) -> None:
     """Write what is due, and then how many accounts are in which state."""
-    providers = list(Provider.objects.all())
-    if not providers:
+    register = providers.read()
+    if not register.states:
         command.stdout.write(
             "No providers yet. Add one in the admin, with add-provider, or in "
             "OAUTH_ACCOUNTS_PROVIDERS."
         )
-    enabled = [provider for provider in providers if provider.enabled]
-    queues = {provider.pk: _queue(provider) for provider in enabled}
-    paused = [provider.slug for provider in enabled if provider.is_paused()]
-    for line in _summary(list(queues.values()), paused):
+    queues = census.queues(register.keys(enabled=True), register.now)
+    for line in _summary(queues.values(), register):
         command.stdout.write(line)
     # Counting reads the whole table; what matters in an emergency is to be seen before.
     command.stdout.flush()
-    states, sealed = _count() if providers else (Counter(), Counter())
-    for provider in providers:
-        command.stdout.write(f"{provider.slug}: {_state_of(provider, paused)}")
+    counted = census.count_states() if register.states else Census()
+    for state in register.states:
+        provider = state.provider
+        command.stdout.write(f"{provider.slug}: {_words(state)}")
         if (queue := queues.get(provider.pk)) and queue.due:
             command.stdout.write(f"  {queue.due:>8} due")
         for (_provider, status, reason), count in sorted(
-            item for item in states.items() if item[0][0] == provider.pk
+            item for item in counted.states.items() if item[0][0] == provider.pk
         ):
             words = f"{status} ({reason})" if reason else status
             command.stdout.write(f"  {count:>8} {words}")
-    for line in keys.lines(sealed.items()):
+    for line in keys.lines(counted.keys.items()):
         command.stdout.write(line)
 
 
-def _queue(provider: Provider) -> Queue:
-    """Count what is due; the index on provider and due date holds nothing else."""
-    now = clock.utcnow()
-    late = Q(refresh_due_at__lt=now - OVERDUE)
-    rows = ConnectedAccount.objects.order_by().filter(
-        leases.free(), provider=provider, refresh_due_at__lte=now
-    )
-    return Queue(
-        **rows.aggregate(
-            due=Count("pk"),
-            overdue=Count("pk", filter=late),
-            oldest=Min("refresh_due_at"),
-        )
-    )
-
-
-def _summary(queues: list[Queue], paused: list[str]) -> list[str]:
-    due, overdue = sum(q.due for q in queues), sum(q.overdue for q in queues)
-    oldest = min((q.oldest for q in queues if q.oldest), default=None)
-    # Rows that wait have a due date, and an index has those only.
-    waiting = PendingRevocation.objects.order_by().filter(due_at__isnull=False).count()
+def _summary(queues: Iterable[Queue], register: Register) -> list[str]:
+    waiting = list(queues)
+    due, overdue = sum(q.due for q in waiting), sum(q.overdue for q in waiting)
+    oldest = min((q.oldest for q in waiting if q.oldest), default=None)
+    paused = [s.provider.slug for s in register.states if s.code == "paused"]
     return [
         f"{due} accounts are due, {overdue} of them for more than 5 minutes{_since(oldest)}.",
-        f"{waiting} revocations wait.",
+        _last_sweep(register),
+        f"{outbox.count_waiting()} revocations wait.",
         *_notices(),
         f"Paused providers: {', '.join(paused) or 'none'}.",
     ]
@@ -109,36 +72,35 @@ def _notices() -> list[str]:
 
 
 def _since(oldest: datetime | None) -> str:
-    if oldest is None:
-        return ""
-    return f", the oldest since {oldest.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f", the oldest since {_moment(oldest)}" if oldest else ""
 
 
-def _count() -> tuple[Counter[tuple[Any, str, str]], Counter[str]]:
-    """Count accounts by provider and state, and those that hold something by key."""
-    rows = ConnectedAccount.objects.order_by().values_list(
-        "provider_id", "status", "status_reason", "key_id"
+def _last_sweep(register: Register) -> str:
+    if register.swept_at is None:
+        return "No sweep has begun yet."
+    words = f"The last sweep began at {_moment(register.swept_at)}"
+    if not sweeps.are_missing(register.swept_at, register.now):
+        return f"{words}."
+    return (
+        f"{words}, which is too long ago: neither Celery beat nor the command "
+        "refresh seems to run."
     )
-    holds = reduce(or_, (Q((f"{name}__isnull", False)) for name in SEALED_FIELDS))
-    states: Counter[tuple[Any, str, str]] = Counter()
-    sealed: Counter[str] = Counter()
-    # All in one, because it reads the whole table.
-    counted = rows.annotate(count=Count("pk"), sealed=Count("pk", filter=holds))
-    for provider, status, reason, key_id, count, held in counted:
-        states[provider, status, reason] += count
-        sealed[key_id] += held
-    return states, +sealed
 
 
-def _state_of(provider: Provider, paused: list[str]) -> str:
-    if not provider.enabled:
-        return "disabled"
-    if missing := missing_configuration(provider):
-        return f"incomplete, lacks {', '.join(missing)}"
-    if provider.slug in paused:
-        return (
-            f"paused ({provider.pause_reason}) until {provider.paused_until:%H:%M} UTC"
-        )
-    if provider.is_half_open():
-        return f"tried again after a pause ({provider.pause_reason})"
-    return "enabled"
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _words(state: State) -> str:
+    provider = state.provider
+    if state.code == "paused":
+        until = f"{provider.paused_until:%H:%M} UTC"
+        return f"paused ({provider.pause_reason}) until {until}"
+    words = {
+        "disabled": "disabled",
+        "in_doubt": f"in doubt, altered: {', '.join(state.altered)}",
+        "incomplete": f"incomplete, lacks {', '.join(state.missing)}",
+        "trial": f"tried again after a pause ({provider.pause_reason})",
+        "ready": "enabled",
+    }
+    return words[state.code]

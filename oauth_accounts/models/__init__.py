@@ -6,6 +6,7 @@ from oauth_accounts.models.event import (
     PendingRevocation,
     RefreshStatistic,
 )
+from oauth_accounts.models.health import Health
 from oauth_accounts.models.notice import Notice, purge_notices
 from oauth_accounts.models.provider import Provider
 from oauth_accounts.models.receivers import keep_tokens_of_deleted_account
@@ -17,6 +18,7 @@ __all__ = [
     "BulkAction",
     "BulkItem",
     "ConnectedAccount",
+    "Health",
     "Notice",
     "PendingRevocation",
     "Provider",

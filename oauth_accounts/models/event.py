@@ -196,7 +196,13 @@ class PendingRevocation(models.Model):
                 fields=["due_at"],
                 condition=Q(due_at__isnull=False),
                 name="oauth_accounts_revocation_due",
-            )
+            ),
+            # What was given up is looked for on each visit of the admin's overview.
+            models.Index(
+                fields=["status", "finished_at"],
+                condition=Q(status="failed"),
+                name="oauth_accounts_revocation_lost",
+            ),
         ]
 
     def __str__(self) -> str:

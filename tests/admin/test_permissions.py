@@ -107,6 +107,7 @@ def pages(rows: dict[str, Any]) -> Iterable[tuple[str, str]]:
     yield "provider_issuer", url("provider_issuer")
     for page in ("resume", "compare", "test"):
         yield f"provider_{page}", url(f"provider_{page}", rows["provider"].pk)
+    yield "health", url("health")
 
 
 def opened(desk: Desk, rows: dict[str, Any]) -> dict[str, HttpResponse]:

@@ -20,6 +20,7 @@ TABLES = {
         "accountevent",
         "authorizationattempt",
         "connectedaccount",
+        "health",
         "notice",
         "pendingrevocation",
         "provider",
