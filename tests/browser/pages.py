@@ -83,7 +83,6 @@ PAGES = (
     # The admin
     Page(name="admin-index", path="/admin/oauth_accounts/"),
     Page(name="admin-overview", path=f"{IN_ADMIN}/health/"),
-    # One page of a hundred rows takes axe-core as long as all the others.
     Page(
         name="admin-accounts",
         path=f"{IN_ADMIN}/connectedaccount/?provider__id__exact={OCTOFORGE}&q=hedy",

@@ -19,6 +19,8 @@ TABLES = {
     for name in (
         "accountevent",
         "authorizationattempt",
+        "bulkaction",
+        "bulkitem",
         "connectedaccount",
         "health",
         "notice",
