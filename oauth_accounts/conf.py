@@ -111,6 +111,12 @@ class Settings:
         return value
 
     @property
+    def OAUTH_ACCOUNTS_EVENTS_KEPT(self) -> int | None:
+        """Days that events are kept; None = for ever."""
+        value = getattr(settings, "OAUTH_ACCOUNTS_EVENTS_KEPT", None)
+        return None if value is None else int(value)
+
+    @property
     def OAUTH_ACCOUNTS_NOTICES(self) -> Collection[str]:
         """What owners are told of by mail: of NOTICES; by default nothing."""
         value = getattr(settings, "OAUTH_ACCOUNTS_NOTICES", ())

@@ -19,6 +19,7 @@ from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import (
     ConnectedAccount,
     purge_bulk_actions,
+    purge_events,
     purge_notices,
     purge_unread_answers,
 )
@@ -147,11 +148,12 @@ def run_bulk_actions(links: int = LINKS) -> None:
 
 @task("purge_expired_attempts")
 def purge_expired_attempts() -> None:
-    """Delete what is over: attempts, unread answers, notices, bulk actions."""
+    """Delete what is over: attempts, unread answers, notices, bulk actions, events."""
     connect.purge_attempts()
     purge_unread_answers()
     purge_notices()
     purge_bulk_actions()
+    purge_events()
 
 
 def enqueue(function: Callable[..., None], *arguments: str | int) -> bool:

@@ -100,17 +100,20 @@ def check_numbers(**kwargs: Any) -> list[CheckMessage]:
         "OAUTH_ACCOUNTS_HTTP_TIMEOUT": (1, LEASE_SECONDS / 2),
         "OAUTH_ACCOUNTS_CONCURRENCY": (1, 256),
         "OAUTH_ACCOUNTS_CALLS_PER_PROVIDER": (1, 10_000),
+        "OAUTH_ACCOUNTS_EVENTS_KEPT": (1, 36_500),
     }
     problems: list[CheckMessage] = []
     for name, (low, high) in limits.items():
         try:
-            right = low <= getattr(conf, name) <= high
+            value = getattr(conf, name)
+            # None is a number of none of the others.
+            right = value is None or low <= value <= high
         except (TypeError, ValueError, OverflowError):
             right = False
         if not right:
             problems.append(
                 Error(
-                    f"{name} must be a number of seconds from {low} to {high:g}.",
+                    f"{name} must be a number from {low} to {high:g}.",
                     id="oauth_accounts.E005",
                 )
             )

@@ -15,6 +15,7 @@ from oauth_accounts.management.stopping import StopSignals
 from oauth_accounts.models import (
     Provider,
     purge_bulk_actions,
+    purge_events,
     purge_notices,
     purge_unread_answers,
 )
@@ -112,6 +113,7 @@ def _purge() -> None:
     purge_unread_answers()
     purge_notices()
     purge_bulk_actions()
+    purge_events()
 
 
 def _revoke(seconds: float, stream: Any, stop: StopSignals) -> tuple[int, bool]:

@@ -5,6 +5,7 @@ from oauth_accounts.models.event import (
     AccountEvent,
     PendingRevocation,
     RefreshStatistic,
+    purge_events,
 )
 from oauth_accounts.models.health import Health
 from oauth_accounts.models.notice import Notice, purge_notices
@@ -26,6 +27,7 @@ __all__ = [
     "UnreadAnswer",
     "keep_tokens_of_deleted_account",
     "purge_bulk_actions",
+    "purge_events",
     "purge_notices",
     "purge_unread_answers",
 ]

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models, router, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from oauth_accounts import clock, fields
+from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.fields import SealedTextField
 from oauth_accounts.models.provider import Provider
 
 if TYPE_CHECKING:
     from oauth_accounts.fields import Secret
+
+
+# Rows in one statement, and in one purge.
+PURGED_AT_ONCE = 1000
+PURGED_AT_MOST = 100_000
 
 
 class AccountEvent(models.Model):
@@ -88,9 +94,32 @@ class AccountEvent(models.Model):
         verbose_name = _("account event")
         verbose_name_plural = _("account events")
         ordering = ["-created_at"]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["kind", "-created_at"], name="oauth_accounts_event_kind"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.reason}".strip()
+
+
+def purge_events() -> int:
+    """
+    Delete events that are older than the setting says, and return how many there were.
+
+    In batches, and not without end: the next purge goes on.
+    """
+    days = conf.OAUTH_ACCOUNTS_EVENTS_KEPT
+    if days is None:
+        return 0
+    rows = AccountEvent.objects.using(router.db_for_write(AccountEvent))
+    old = rows.filter(created_at__lt=clock.utcnow() - timedelta(days=days))
+    keys = old.order_by("created_at").values_list("pk", flat=True)
+    deleted = 0
+    while deleted < PURGED_AT_MOST and (batch := list(keys[:PURGED_AT_ONCE])):
+        deleted += rows.filter(pk__in=batch).delete()[0]
+    return deleted
 
 
 class RefreshStatisticManager(models.Manager["RefreshStatistic"]):
@@ -131,6 +160,9 @@ class RefreshStatistic(models.Model):
         verbose_name = _("refresh statistic")
         verbose_name_plural = _("refresh statistics")
         ordering = ["-hour"]
+        indexes: ClassVar = [
+            models.Index(fields=["-hour"], name="oauth_accounts_statistic_hour")
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["provider", "hour", "result", "reason"],
@@ -202,6 +234,10 @@ class PendingRevocation(models.Model):
                 fields=["status", "finished_at"],
                 condition=Q(status="failed"),
                 name="oauth_accounts_revocation_lost",
+            ),
+            models.Index(fields=["-created_at"], name="oauth_accounts_revoked_newest"),
+            models.Index(
+                fields=["status", "-created_at"], name="oauth_accounts_revoked_status"
             ),
         ]
 
