@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from django.utils import translation
 
-from oauth_accounts import letters, notices, reactions
+from oauth_accounts import letters, notices, reactions, reasons
 from oauth_accounts.models import ConnectedAccount, Notice, Provider
 from oauth_accounts.testing.factories import ConnectedAccountFactory
 from tests.leaks.markers import disguises
@@ -222,28 +222,29 @@ class TestHeaders:
 
 
 class TestLanguages:
-    @pytest.fixture
-    def german(self, monkeypatch):
-        """Let one text have a translation, whatever the catalogues hold."""
-        known = translation.gettext
-
-        def gettext(message):
-            if translation.get_language() == "de" and message.startswith("Please re"):
-                return "Bitte neu verbinden: %(provider_name)s (%(site)s)"
-            return known(message)
-
-        monkeypatch.setattr("django.utils.translation.gettext", gettext)
-        monkeypatch.setattr("django.templatetags.i18n.translation.gettext", gettext)
-
-    @pytest.mark.usefixtures("german")
     def test_the_language_of_the_reader(self, account, settings, mailbox):
         settings.OAUTH_ACCOUNTS_GET_NOTICE_LANGUAGE = lambda account: "de"
         reactions.require_reauth(account, "invalid_grant")
         with translation.override("en"):
-            _text, html, mail = only(mailbox)
+            text, html, mail = only(mailbox)
             assert translation.get_language() == "en"
-        assert mail["Subject"].startswith("Bitte neu verbinden: GitHub")
+        assert mail["Subject"].startswith("Bitte ")
+        assert "GitHub" in mail["Subject"]
         assert html.html["lang"] == "de"
+        with translation.override("de"):
+            reason = reasons.describe_account("invalid_grant")
+        assert reason in words(text)
+
+    @pytest.mark.parametrize("language", ["de", "es", "fr", "ja"])
+    @pytest.mark.parametrize("kind", [one.value for one in Notice.Kind])
+    def test_nothing_is_left_in_english(self, account, settings, language, kind):
+        notice = Notice(kind=kind, reason="by_owner")
+        english = letters.compose(notice, account)
+        settings.OAUTH_ACCOUNTS_GET_NOTICE_LANGUAGE = lambda account: language
+        mail = letters.compose(notice, account)
+        assert mail.subject != english.subject
+        said = set(english.body.splitlines()) & set(mail.body.splitlines())
+        assert not [line for line in said if line.strip(" -") and "://" not in line]
 
     @pytest.mark.parametrize("answer", [None, "", "xx-klingon", "../../etc", 5])
     def test_the_site_s_language_stands_in_for_one_it_does_not_have(
