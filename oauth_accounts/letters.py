@@ -117,6 +117,8 @@ def get_context(notice: Notice, account: ConnectedAccount) -> dict[str, Any]:
         "domain": parts.hostname,
         "accounts_url": accounts_url,
         "connect_url": connect_url,
+        # Of several accounts there, this is the one.
+        "reconnect_url": f"{connect_url}#oa-{account.pk}" if connect_url else "",
         "again": notice.kind == notice.Kind.RECONNECTED,
         "reason": notice.reason,
         "reason_text": reasons.describe_account(notice.reason),
