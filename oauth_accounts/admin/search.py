@@ -67,7 +67,8 @@ def owner_fields(model: type[Model], term: str) -> list[str]:
     fields: tuple[Any, ...] = model._meta.concrete_fields
     columns = [f for f in fields if isinstance(f, CharField)]
     wanted = {getattr(model, "USERNAME_FIELD", None)}
-    if "@" in term:
+    # Without an index on it, that is a look at every owner: for whole addresses only.
+    if all(term.rpartition("@")):
         wanted.add(getattr(model, "EMAIL_FIELD", None))
     indexed = {f.name for f in fields if f.unique or f.db_index}
     return [f.name for f in columns if f.name in indexed | wanted]

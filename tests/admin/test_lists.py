@@ -228,6 +228,8 @@ class TestSearch:
 
     def test_owners_that_are_no_users_are_found_by_what_is_unique(self) -> None:
         assert search.owner_fields(Group, "x@example.com") == ["name"]
+        assert search.owner_fields(User, "x@example.com") == ["username", "email"]
+        assert search.owner_fields(User, "x@") == ["username"]
         assert search.owner_fields(AccountEvent, "x@example.com") == []
 
 

@@ -122,6 +122,11 @@ PAGES = (
         path=f"{IN_ADMIN}/connectedaccount/?q=hedy",
         reach=action("revoke_selected", account_key("active"), account_key("long")),
     ),
+    Page(
+        name="admin-disable",
+        path=f"{IN_ADMIN}/connectedaccount/{account_key('active')}/act/disable/",
+    ),
+    Page(name="admin-bulk-actions", path=f"{IN_ADMIN}/bulkaction/"),
     Page(name="admin-providers", path=f"{IN_ADMIN}/provider/"),
     Page(name="admin-provider-add", path=f"{IN_ADMIN}/provider/add/"),
     *(
