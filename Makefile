@@ -36,7 +36,7 @@ DEMO_ENV := $(VENV)/.installed-$(subst $(comma),-,$(DEMO_EXTRAS))
 
 help:
 	@echo "make demo    watch a connected account live its life on a real site"
-	@echo "make serve   leave the same site running"
+	@echo "make serve   leave the same site running, with demo data in every state"
 	@echo "make test    run the suite"
 	@echo "make check   everything CI asks for, the suite included (SUITE=no: without)"
 	@echo "make bench   measure it beside other libraries (PostgreSQL and Redis must run)"

@@ -60,6 +60,7 @@ def serve(stack: Stack) -> None:
         stack.start()
         console.print(addresses(stack))
         console.print(ADVICE)
+        console.print(f"Mails to users: {stack.state_dir / 'mail'}")
         console.print(f"Logs and databases: {stack.state_dir}    Ctrl-C stops it all.")
         while True:
             stack.check_alive()
@@ -76,6 +77,8 @@ def addresses(stack: Stack) -> Table:
     password = Column("Password", no_wrap=True, min_width=len(longest))
     table = Table("What", address, "Log in as", password, title="Running")
     table.add_row("Site, a new user", f"{stack.site}/", logins.USER, logins.PASSWORD)
+    regular = (logins.REGULAR, logins.REGULAR_PASSWORD)
+    table.add_row("Site, a few accounts", f"{stack.site}/", *regular)
     member = (logins.MEMBER, logins.MEMBER_PASSWORD)
     table.add_row("Site, every state", f"{stack.site}/", *member)
     admin = (logins.ADMIN, logins.ADMIN_PASSWORD)

@@ -9,3 +9,6 @@ ADMIN_PASSWORD = "keeper-of-the-keys"
 # Made by seed-demo: the owner of an account in each state.
 MEMBER = "hedy"
 MEMBER_PASSWORD = "frequency-hopping"
+# Made by it too: the owner of a handful of accounts, as people have.
+REGULAR = "edith"
+REGULAR_PASSWORD = "tea-at-four-sharp"

@@ -130,6 +130,12 @@ OAUTH_ACCOUNTS_PROVIDERS = {
     }
 }
 
+# A folder with a file per mail; a real site has a mail server.
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = STATE_DIR / "mail"
+DEFAULT_FROM_EMAIL = "Example site <example@site.example>"
+OAUTH_ACCOUNTS_NOTICES = ["reauth_required", "connected", "disconnected"]
+
 BROKER_DIR = STATE_DIR / "broker"
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", f"{broker.SCHEME}://")
 if CELERY_BROKER_URL.startswith(broker.SCHEME):

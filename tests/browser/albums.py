@@ -74,6 +74,18 @@ ALBUMS = (
                 text="Several accounts of one provider, some of which need attention.",
             ),
             Picture(
+                page="accounts",
+                name="disconnect",
+                title="Disconnecting asks first",
+                text="What stops working, and what the service is told.",
+                opened=(".oa-confirm > summary",),
+            ),
+            Picture(
+                page="accounts-many",
+                title="Many accounts",
+                text="Details are folded away; a list leads to what needs somebody.",
+            ),
+            Picture(
                 page="result",
                 title="Connecting did not work",
                 text="What went wrong, and the next step.",
@@ -98,11 +110,21 @@ ALBUMS = (
                 title="Revoking asks first",
                 text="Each action says what it does to which accounts.",
             ),
+            Picture(
+                page="admin-bulk-action",
+                title="What became of each account",
+                text="The result stays, also of the actions that workers carry out.",
+            ),
         ),
     ),
     Album(
         title="The admin: providers",
         pictures=(
+            Picture(
+                page="admin-provider-issuer",
+                title="Adding a provider",
+                text="From its issuer, from a preset, or by hand.",
+            ),
             Picture(
                 page="admin-providers",
                 title="All providers",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from example_project.site.seed.keys import account_key, provider_key
-from tests.browser.sites import ADMIN, MEMBER, NEWCOMER, NOBODY, Sites
+from tests.browser.sites import ADMIN, MEMBER, NEWCOMER, NOBODY, REGULAR, Sites
 
 CONNECTED = "/accounts/connected/"
 IN_ADMIN = "/admin/oauth_accounts"
@@ -50,6 +50,16 @@ def action(name: str, *keys: Any) -> Callable[[Any], None]:
     return reach
 
 
+def confirmed_action(name: str, *keys: Any) -> Callable[[Any], None]:
+    """Return the steps to the result of an admin action: confirmed, too."""
+
+    def reach(tab: Any) -> None:
+        action(name, *keys)(tab)
+        tab.locator("#content form [type=submit]").first.click()
+
+    return reach
+
+
 # Too long to be looked at closely: a hundred rows take axe-core as long as all the rest.
 LONG_PAGES = (
     Page(name="admin-accounts-all", path=f"{IN_ADMIN}/connectedaccount/"),
@@ -62,7 +72,8 @@ PAGES = (
     Page(name="login", path="/accounts/login/", who=NOBODY),
     Page(name="notes-empty", path="/notes/", who=NEWCOMER),
     # The user's pages
-    Page(name="accounts", path=CONNECTED, who=MEMBER),
+    Page(name="accounts", path=CONNECTED, who=REGULAR),
+    Page(name="accounts-many", path=CONNECTED, who=MEMBER),
     Page(name="accounts-empty", path=CONNECTED, who=NEWCOMER),
     Page(name="accounts-wanted", path=f"{CONNECTED}?connect=octoforge", who=NEWCOMER),
     Page(
@@ -122,13 +133,34 @@ PAGES = (
         path=f"{IN_ADMIN}/connectedaccount/?q=hedy",
         reach=action("revoke_selected", account_key("active"), account_key("long")),
     ),
+    *(
+        Page(
+            name=f"admin-{name}",
+            path=f"{IN_ADMIN}/connectedaccount/?q=hedy",
+            reach=action(f"{name}_selected", account_key("active")),
+        )
+        for name in ("require_reauth", "disable", "enable", "delete")
+    ),
     Page(
-        name="admin-disable",
+        name="admin-account-disable",
         path=f"{IN_ADMIN}/connectedaccount/{account_key('active')}/act/disable/",
     ),
     Page(name="admin-bulk-actions", path=f"{IN_ADMIN}/bulkaction/"),
+    Page(
+        name="admin-bulk-action",
+        path=f"{IN_ADMIN}/connectedaccount/?q=hedy",
+        reach=confirmed_action(
+            "refresh_now", account_key("unused"), account_key("overdue")
+        ),
+    ),
     Page(name="admin-providers", path=f"{IN_ADMIN}/provider/"),
     Page(name="admin-provider-add", path=f"{IN_ADMIN}/provider/add/"),
+    Page(name="admin-provider-issuer", path=f"{IN_ADMIN}/provider/add/issuer/"),
+    Page(name="admin-provider-test", path=f"{IN_ADMIN}/provider/{OCTOFORGE}/test/"),
+    Page(
+        name="admin-provider-compare",
+        path=f"{IN_ADMIN}/provider/{OCTOFORGE}/compare/",
+    ),
     *(
         Page(
             name=f"admin-provider-{slug}",
@@ -145,6 +177,7 @@ PAGES = (
         path=f"{IN_ADMIN}/provider/{OCTOFORGE}/delete/",
     ),
     Page(name="admin-events", path=f"{IN_ADMIN}/accountevent/?kind__exact=rejected"),
+    Page(name="admin-notices", path=f"{IN_ADMIN}/notice/"),
     Page(name="admin-revocations", path=f"{IN_ADMIN}/pendingrevocation/"),
     Page(name="admin-attempts", path=f"{IN_ADMIN}/authorizationattempt/"),
     Page(

@@ -19,9 +19,12 @@ from example_project.stack import ROOT, answers
 PATIENCE = 180.0
 
 # Who looks at pages, and how they get in.
-NOBODY, MEMBER, NEWCOMER, ADMIN = "nobody", "member", "newcomer", "admin"
+NOBODY, NEWCOMER, REGULAR, MEMBER, ADMIN = (
+    "nobody newcomer regular member admin".split()
+)
 PASSWORDS = {
     MEMBER: (logins.MEMBER, logins.MEMBER_PASSWORD),
+    REGULAR: (logins.REGULAR, logins.REGULAR_PASSWORD),
     NEWCOMER: (logins.USER, logins.PASSWORD),
     ADMIN: (logins.ADMIN, logins.ADMIN_PASSWORD),
 }

@@ -29,7 +29,8 @@ class Case:
     uid: at the provider; the label unless given. age: since the connection. life: of the
     access token, counted from now; None for one whose end is unknown. due: until the refresh,
     None for none. refresh: whether there is a refresh token. columns: further ones; spans of
-    time are counted from now. outcome: of its revocation. happened: kind and reason of events,
+    time are counted from now. outcome: of its revocation. notice: what
+    became of the mail about it. happened: kind and reason of events,
     oldest first, after the connection.
     """
 
@@ -46,6 +47,7 @@ class Case:
     refresh: bool = True
     columns: dict[str, Any] = field(default_factory=dict)
     outcome: str = ""
+    notice: str = ""
     happened: tuple[tuple[str, str], ...] = ()
 
 
@@ -176,14 +178,21 @@ NEEDS_REAUTH = tuple(
         reason=reason,
         life=-5 * HOURS,
         columns={"last_error": error},
+        notice=notice,
         happened=(("reauth_required", reason),),
     )
-    for reason, service, label, error in (
-        ("invalid_grant", "octoforge", "hedy-patents", "invalid_grant"),
-        ("refresh_token_expired", "harbor-drive", "Attic", "invalid_grant"),
-        ("rotation_lost", "pigeon-mail", "torpedo@pigeon.example", "invalid_grant"),
-        ("identity_changed", "ledgerline", "Books of 1941", ""),
-        ("imported_unverified", "tidal-calendar", "Imported calendar", ""),
+    for reason, service, label, error, notice in (
+        ("invalid_grant", "octoforge", "hedy-patents", "invalid_grant", "sent"),
+        ("refresh_token_expired", "harbor-drive", "Attic", "invalid_grant", "waiting"),
+        (
+            "rotation_lost",
+            "pigeon-mail",
+            "torpedo@pigeon.example",
+            "invalid_grant",
+            "failed",
+        ),
+        ("identity_changed", "ledgerline", "Books of 1941", "", "dropped"),
+        ("imported_unverified", "tidal-calendar", "Imported calendar", "", ""),
     )
 )
 
@@ -275,4 +284,56 @@ OTHERS = (
     Case(key="undecryptable", service="octoforge", label="hedy-lost-key", due=LATER),
 )
 
-CASES = (*ACTIVE, *NEEDS_REAUTH, *DISABLED, *REVOKED, *OTHERS)
+# Of somebody who uses the site as people do.
+FEW = (
+    Case(
+        key="few-active",
+        service="octoforge",
+        label="edith-c",
+        owner=logins.REGULAR,
+        age=90 * DAYS,
+        due=45 * MINUTES,
+    ),
+    Case(
+        key="few-reauth",
+        service="octoforge",
+        label="edith-at-the-yard",
+        owner=logins.REGULAR,
+        status="needs_reauth",
+        reason="invalid_grant",
+        age=75 * DAYS,
+        life=-26 * HOURS,
+        happened=(("reauth_required", "invalid_grant"),),
+    ),
+    Case(
+        key="few-files",
+        service="harbor-drive",
+        label="edith@harbor.example",
+        owner=logins.REGULAR,
+        age=31 * DAYS,
+        due=44 * MINUTES,
+    ),
+    Case(
+        key="few-narrowed",
+        service="pigeon-mail",
+        label="edith@pigeon.example",
+        owner=logins.REGULAR,
+        reason="scopes_narrowed",
+        age=9 * DAYS,
+        due=43 * MINUTES,
+        columns={"scopes": ["mail.read", "offline_access"]},
+    ),
+    Case(
+        key="few-revoked",
+        service="tidal-calendar",
+        label="Edith’s calendar",
+        owner=logins.REGULAR,
+        status="revoked",
+        reason="by_owner",
+        age=120 * DAYS,
+        outcome="confirmed",
+        happened=(("revoked", "by_owner"), ("revocation_confirmed", "confirmed")),
+    ),
+)
+
+CASES = (*FEW, *ACTIVE, *NEEDS_REAUTH, *DISABLED, *REVOKED, *OTHERS)

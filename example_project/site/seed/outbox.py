@@ -1,4 +1,4 @@
-"""Revocations in each outcome, and authorisations under way."""
+"""Revocations in each outcome, authorisations under way, and mails about accounts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from oauth_accounts import fields
 from oauth_accounts.models import (
     AuthorizationAttempt,
     ConnectedAccount,
+    Notice,
     PendingRevocation,
     Provider,
 )
@@ -69,3 +70,23 @@ def attempts(
             expires_at=began + timedelta(minutes=10),
             consumed_at=began + timedelta(seconds=40) if number else None,
         )
+
+
+def notice(account: ConnectedAccount, status: str, kind: str, now: datetime) -> Notice:
+    """Return a mail about a change of the account, and what became of it."""
+    waiting = status == "waiting"
+    return Notice(
+        pk=uuid.uuid5(account.pk, "notice"),
+        kind=kind,
+        reason=account.status_reason,
+        account_key=account.pk,
+        generation=account.generation,
+        provider_id=account.provider_id,
+        status=status,
+        attempts={"sent": 1, "failed": 3}.get(status, 0),
+        last_error="refused" if status == "failed" else "",
+        # Not while somebody looks.
+        due_at=now + RETRY if waiting else None,
+        created_at=now - timedelta(hours=5),
+        finished_at=None if waiting else now - timedelta(hours=4, minutes=59),
+    )

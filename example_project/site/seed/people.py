@@ -15,21 +15,25 @@ CROWD = (
     "mary mina nancy olga parisa radia rose ruth shafi sophie stephanie thelma vera yoshiko"
 ).split()
 LEFT = "ruby.left"
+PASSWORDS = {
+    logins.MEMBER: logins.MEMBER_PASSWORD,
+    logins.REGULAR: logins.REGULAR_PASSWORD,
+}
 
 
 def plant() -> dict[str, Any]:
-    """Make the users and return them by name; the password of one is documented."""
+    """Make the users and return them by name; the passwords of two are documented."""
     users = get_user_model()
     made = {
         name: users.objects.get_or_create(
-            username=name, defaults={"email": f"{name}@example.com"}
+            username=name, defaults={"email": f"{name}@site.example"}
         )[0]
-        for name in (logins.MEMBER, LEFT, *CROWD)
+        for name in (*PASSWORDS, LEFT, *CROWD)
     }
-    member = made[logins.MEMBER]
-    if not member.check_password(logins.MEMBER_PASSWORD):
-        member.set_password(logins.MEMBER_PASSWORD)
-        member.save()
+    for name, password in PASSWORDS.items():
+        if not made[name].check_password(password):
+            made[name].set_password(password)
+            made[name].save()
     # By hand, because saving somebody inactive disables the accounts there are.
     users.objects.filter(username=LEFT).update(is_active=False)
     return made

@@ -18,6 +18,7 @@ from oauth_accounts.models import (
     AccountEvent,
     AuthorizationAttempt,
     ConnectedAccount,
+    Notice,
     PendingRevocation,
     Provider,
     RefreshStatistic,
@@ -81,6 +82,7 @@ def _clear(providers: list[Provider]) -> None:
         PendingRevocation,
         RefreshStatistic,
         AccountEvent,
+        Notice,
     ):
         model._default_manager.filter(provider__in=providers).delete()
 
@@ -160,8 +162,14 @@ def _events(
 def _plant_outbox(
     cases: tuple[Case, ...], accounts: list[ConnectedAccount], now: datetime
 ) -> None:
+    both = list(zip(cases, accounts, strict=True))
     PendingRevocation.objects.bulk_create(
         outbox.revocation(account, case.outcome, now)
-        for case, account in zip(cases, accounts, strict=True)
+        for case, account in both
         if case.outcome
+    )
+    Notice.objects.bulk_create(
+        outbox.notice(account, case.notice, case.happened[-1][0], now)
+        for case, account in both
+        if case.notice
     )

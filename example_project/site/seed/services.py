@@ -19,13 +19,14 @@ class Service:
     """
     A made-up provider.
 
-    share: its part of the crowd's accounts. state: columns that only UPDATEs write, with
+    scopes: with their meaning in words, where there is one. share: its part of the crowd's
+    accounts. state: columns that only UPDATEs write, with
     spans of time for dates from now.
     """
 
     slug: str
     name: str
-    scopes: tuple[str, ...]
+    scopes: dict[str, str]
     share: int = 0
     fields: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
@@ -35,45 +36,38 @@ SERVICES = (
     Service(
         slug="octoforge",
         name="Octoforge",
-        scopes=("repo:read", "repo:write", "profile"),
-        share=38,
-        fields={
-            "scope_descriptions": {
-                "repo:read": "Read your repositories",
-                "repo:write": "Change your repositories",
-            }
+        scopes={
+            "repo:read": "Read your repositories",
+            "repo:write": "Change your repositories",
+            "profile": "",
         },
+        share=38,
     ),
     Service(
         slug="harbor-drive",
         name="Harbor Drive",
-        scopes=("files.read", "files.write"),
+        scopes={"files.read": "Read your files", "files.write": "Save files"},
         share=26,
         fields={
             "max_refreshes_per_minute": 600,
-            "scope_descriptions": {
-                "files.read": "Read your files",
-                "files.write": "Change and delete your files",
-            },
+            "grants_url": f"{settings.PROVIDER}/",
         },
     ),
     Service(
         slug="pigeon-mail",
         name="Pigeon Mail",
-        scopes=("mail.read", "mail.send", "offline_access"),
-        share=18,
-        fields={
-            "keepalive_interval": 7 * 86_400,
-            "scope_descriptions": {
-                "mail.read": "Read your mail",
-                "mail.send": "Send mail in your name",
-            },
+        scopes={
+            "mail.read": "Read your mail",
+            "mail.send": "Send mail as you",
+            "offline_access": "",
         },
+        share=18,
+        fields={"keepalive_interval": 7 * 86_400},
     ),
     Service(
         slug="ledgerline",
         name="Ledgerline",
-        scopes=("invoices", "contacts"),
+        scopes={"invoices": "Write invoices", "contacts": "Read your customers"},
         share=9,
         # Long enough for a look around: at the end of it a worker would call again.
         state={
@@ -85,7 +79,10 @@ SERVICES = (
     Service(
         slug="tidal-calendar",
         name="Tidal Calendar",
-        scopes=("calendar.read", "calendar.write"),
+        scopes={
+            "calendar.read": "Read your calendar",
+            "calendar.write": "Make appointments",
+        },
         share=6,
         # Half open: the pause is over, and nobody has called since.
         state={
@@ -97,7 +94,7 @@ SERVICES = (
     Service(
         slug="old-crm",
         name="Old CRM",
-        scopes=("customers",),
+        scopes={"customers": ""},
         share=3,
         fields={"enabled": False},
     ),
@@ -105,14 +102,14 @@ SERVICES = (
     Service(
         slug="new-wiki",
         name="New Wiki",
-        scopes=("pages.read",),
+        scopes={"pages.read": ""},
         fields={"client_secret": None},
     ),
     # Altered past the app: nothing is sent to an address that nobody vouched for.
     Service(
         slug="moving-maps",
         name="Moving Maps",
-        scopes=("places",),
+        scopes={"places": "See the places you saved"},
         state={"token_endpoint": f"{settings.PROVIDER}/elsewhere/token"},
     ),
 )
@@ -128,6 +125,9 @@ def _plant(service: Service, now: datetime) -> Provider:
         **_addresses(service.slug),
         "name": service.name,
         "scopes": list(service.scopes),
+        "scope_descriptions": {
+            name: text for name, text in service.scopes.items() if text
+        },
         **service.fields,
     }
     provider = Provider.objects.filter(slug=service.slug).first()

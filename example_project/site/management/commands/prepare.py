@@ -26,10 +26,11 @@ class Command(BaseCommand):
         self.stdout.write(f"Log in as {logins.USER!r} or {logins.ADMIN!r}.")
 
 
-def make_user(username: str, password: str, **flags: bool) -> None:
+def make_user(username: str, password: str, **flags: Any) -> None:
     """Make the user, or give it its documented password again."""
+    email = f"{username}@site.example"
     user, _ = get_user_model().objects.update_or_create(
-        username=username, defaults=flags
+        username=username, defaults={"email": email, **flags}
     )
     if not user.check_password(password):
         user.set_password(password)
