@@ -93,6 +93,16 @@ ALBUMS = (
         ),
     ),
     Album(
+        title="The admin: an overview",
+        pictures=(
+            Picture(
+                page="admin-overview",
+                title="Connected accounts health",
+                text="What lives, what fails, what waits, and whether anybody works on it.",
+            ),
+        ),
+    ),
+    Album(
         title="The admin: accounts",
         pictures=(
             Picture(

@@ -18,6 +18,7 @@ from oauth_accounts.models import (
     AccountEvent,
     AuthorizationAttempt,
     ConnectedAccount,
+    Health,
     Notice,
     PendingRevocation,
     Provider,
@@ -64,6 +65,9 @@ def plant(progress: Callable[[int], None] = lambda done: None) -> Planted:
     AccountEvent.objects.bulk_create(events)
     RefreshStatistic.objects.bulk_create(rows)
     _plant_outbox(cases, accounts, now)
+    # As where beat runs: each sweep notes it.
+    swept = now - timedelta(seconds=40)
+    Health.objects.update_or_create(pk=1, defaults={"swept_at": swept})
     attempts = outbox.attempts(providers, list(users.values()), now)
     AuthorizationAttempt.objects.bulk_create(attempts)
     return Planted(
