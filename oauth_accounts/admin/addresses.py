@@ -26,7 +26,8 @@ def description(provider: Provider) -> SafeString:
     """Say what was pinned, and what the row says now."""
     rows = format_html_join(
         "",
-        "<li>{}: {} → {}</li>",
+        # Addresses and the arrow between them are read from the left everywhere.
+        '<li>{}: <span dir="ltr">{} → {}</span></li>',
         (
             (_label(name), before or "–", getattr(provider, name) or "–")
             for name, before in moving.altered_addresses(provider).items()

@@ -6,11 +6,23 @@ from typing import Any
 
 from django import template
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from oauth_accounts import tiles
 from oauth_accounts.models import Provider
 
 register = template.Library()
+
+
+@register.filter
+def isolated(value: object) -> SafeString:
+    """
+    Keep a name's direction of writing apart from that of the text around it.
+
+    {{ account|isolated }}
+    """
+    return format_html("<bdi>{}</bdi>", value)
 
 
 @register.simple_tag
