@@ -18,7 +18,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 from django.utils.formats import number_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
 from oauth_accounts import clock, moving
 from oauth_accounts.admin import badges
@@ -68,7 +68,7 @@ def in_words(number: int) -> str:
 def refreshes(provider: Any) -> str:
     """Say how the refreshes of the last 24 hours went, of a row `with_tallies`."""
     if not provider._refreshed:
-        return gettext("None")
+        return pgettext("refreshes", "None")
     failed = provider._refreshed - provider._succeeded
     numbers = {
         "succeeded": number_format(provider._succeeded, force_grouping=True),

@@ -17,7 +17,7 @@ SPOKEN = {
     "placeholder",
     "title",
 }
-UNSPOKEN = {"script", "style"}
+UNSPOKEN = {"code", "script", "style"}
 _TRANSLATED = re.compile(
     r"{%\s*(?:comment|blocktrans(?:late)?)\b.*?{%\s*end(?:comment|blocktrans(?:late)?)\s*%}",
     re.DOTALL,
@@ -26,6 +26,8 @@ _TRANSLATED = re.compile(
 _CLASSES = re.compile(
     r"{%\s*block\s+(?:bodyclass|coltype)\s*%}.*?{%\s*endblock\b.*?%}", re.DOTALL
 )
+# What an address goes on with.
+_FRAGMENT = re.compile(r"(?<=}})[#?/][\w=&/-]*")
 _TAG = re.compile(r"{%.*?%}|{{.*?}}|{#.*?#}", re.DOTALL)
 _ENTITY = re.compile(r"&#?\w+;")
 _WORD = re.compile(r"[^\W\d_]")
@@ -84,7 +86,7 @@ def _is_button(attrs: list[tuple[str, str | None]]) -> bool:
 def in_template(source: str) -> list[str]:
     """Return the texts of a template that are not marked for translation."""
     reader = _Reader()
-    for hidden in (_CLASSES, _TRANSLATED, _TAG):
+    for hidden in (_CLASSES, _TRANSLATED, _FRAGMENT, _TAG):
         source = hidden.sub("", source)
     reader.feed(source)
     reader.close()
