@@ -36,7 +36,7 @@ PAGES = set("admin advice ages cards forms inputs notices pages reasons views".s
 UNSEEN = {
     *("attempt_started_at", "generation", "identity_key", "lease", "lease_until"),
     *("browser_hash", "code_verifier", "nonce", "state_hash"),
-    *("probe_until", "refresh_slots_at", "snapshot"),
+    *("busy_until", "probe_until", "refresh_slots_at", "snapshot"),
 }
 SNAPSHOTS = {
     f"oauth_accounts.{name}"
