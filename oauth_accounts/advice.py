@@ -55,6 +55,10 @@ ACCOUNT: dict[str, StrPromise] = {
         "%(provider)s answered for a different account. Reconnect this one to go on using "
         "it."
     ),
+    "admin_request": _(
+        "An administrator asked for it to be connected again. Reconnect it to go on "
+        "using it."
+    ),
     "imported_unverified": _(
         "It was brought over from elsewhere and is not confirmed yet. Reconnect it to go "
         "on using it."
