@@ -66,9 +66,12 @@ class TestWithoutScripts:
         member.get_by_role("button", name="Allow").click()
         assert member.get_by_text("scriptless@pigeon.example").first.is_visible()
 
-    def test_user_disconnects_after_a_question(self, member, example):
+    def test_user_disconnects_after_a_question(self, tabs, example):
+        member = tabs(sites.REGULAR, scripts=False).page
         member.goto(example.url(CONNECTED))
-        card = member.get_by_role("article").filter(has_text="hedy-at-work").first
+        card = (
+            member.get_by_role("article").filter(has_text="edith@harbor.example").first
+        )
         button = card.get_by_role("button", name=re.compile("Disconnect"))
         assert not button.is_visible()
         card.get_by_text("Disconnect…").click()
@@ -76,7 +79,7 @@ class TestWithoutScripts:
         gone = member.get_by_text(re.compile(r"\d disconnected account"))
         gone.click()
         ended = member.locator("details", has=gone)
-        assert "hedy-at-work" in ended.inner_text()
+        assert "edith@harbor.example" in ended.inner_text()
 
     def test_administrator_revokes_after_a_question(self, admin, example):
         key = account_key("crowd-3")
@@ -84,7 +87,7 @@ class TestWithoutScripts:
         action("revoke_selected", key)(admin)
         admin.locator("#content form [type=submit]").first.click()
         said = admin.locator("#container").inner_text()
-        assert re.search("revoked", said, re.IGNORECASE)
+        assert "It was stopped here." in said
 
     def test_administrator_saves_a_provider(self, admin, example):
         path = f"{IN_ADMIN}/provider/{provider_key('harbor-drive')}/change/"
