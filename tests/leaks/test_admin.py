@@ -26,6 +26,8 @@ __all__ = ["full"]
 APP = apps.get_app_config("oauth_accounts")
 MODELS = [model for model in APP.get_models() if model in site._registry]
 NAMES = [model._meta.model_name or "" for model in MODELS]
+# A page in the place of a list, and the only one of its model.
+OVERVIEW = "health"
 LOOKUPS = ["", "__startswith", "__regex", "__gt"]
 PAGES = ["change", "delete", "history"]
 
@@ -47,6 +49,8 @@ def addresses() -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield each page that there is: of a model, and of its rows."""
     for model, name in zip(MODELS, NAMES, strict=True):
         yield f"{name}_changelist", ()
+        if name == OVERVIEW:
+            continue
         yield f"{name}_add", ()
         for row in model._default_manager.all()[:2]:
             for page in PAGES:
@@ -86,7 +90,7 @@ def test_c3_2_b33_with_all_permissions(full: Secrets, admin: Desk) -> None:
     assert sum(response.status_code == 200 for response in seen) > 20
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != OVERVIEW])
 def test_c3_2_sorting_facets_and_searching(
     full: Secrets, admin: Desk, name: str
 ) -> None:
