@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -37,7 +37,7 @@ class FoldedSecret(forms.Widget):
             '<div class="oauth-accounts-secret">{}<details{}><summary>{}</summary>{}'
             "</details></div>",
             self.state,
-            mark_safe(" open") if self.is_open else "",
+            " open" if self.is_open else "",
             gettext("Replace"),
             self.inner.render(*args, **kwargs),
         )
