@@ -94,12 +94,13 @@ def be_revoked(visit: Visit, progress: Progress) -> str:
     button = question.form(lambda form: form.find("input", {"name": "action"}))
     answer = visit.admin.submit(question, button)
     done = visit.admin.open(answer.location)
-    message = done.soup.find(class_="messagelist")
-    said = " ".join(message.get_text(" ").split()) if message else "nothing"
+    result = done.soup.select_one(".oauth-accounts-results tbody tr")
+    said = " ".join(result.get_text(" ").split()) if result else "nothing"
     account = database.account()
     require(account.status == "revoked", f"{account.status}; the admin says: {said}")
+    require("stopped here" in said, f"the admin says: {said}")
     return (
-        f"the admin says: {said} Row: {account.status}, {account.status_reason}, "
+        f"the admin says: {said} – Row: {account.status}, {account.status_reason}, "
         f"tokens {account.access_token}"
     )
 

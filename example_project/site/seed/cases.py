@@ -193,6 +193,7 @@ NEEDS_REAUTH = tuple(
         ),
         ("identity_changed", "ledgerline", "Books of 1941", "", "dropped"),
         ("imported_unverified", "tidal-calendar", "Imported calendar", "", ""),
+        ("admin_request", "octoforge", "hedy-archive", "", ""),
     )
 )
 
