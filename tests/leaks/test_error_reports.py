@@ -76,7 +76,7 @@ DISCONNECT = [
     "django.contrib.messages.success",
     SESSION,
 ]
-LIST = ["oauth_accounts.pages.base_template", "oauth_accounts.pages.Card", SESSION]
+LIST = ["oauth_accounts.pages.base_template", "oauth_accounts.cards.Card", SESSION]
 
 pytestmark = [pytest.mark.faces, pytest.mark.usefixtures("loopback")]
 
@@ -172,7 +172,7 @@ FORM = [
 ]
 ACTIONS = {
     "refresh_now": [
-        "oauth_accounts.admin.actions._tell",
+        "oauth_accounts.bulk._act",
         "requests.adapters.HTTPAdapter.send",
         "oauth_accounts.protocol.tokens._scopes",
         "oauth_accounts.writeback._update",
