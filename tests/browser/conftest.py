@@ -27,10 +27,12 @@ class Tab:
 
     def _heard(self, message: Any) -> None:
         # The page itself may answer with an error; its tests know about it.
-        if message.type in {"error", "warning"} and (
-            message.location.get("url") != self.page.url
+        # Once in each context the browser asks for an icon, which Django's admin has none of.
+        url = message.location.get("url", "")
+        if message.type in {"error", "warning"} and not (
+            url == self.page.url or url.endswith("/favicon.ico")
         ):
-            self.wrong.append(f"console: {message.text}")
+            self.wrong.append(f"console: {message.text} {url}")
 
     def _asked(self, request: Any) -> None:
         if not request.url.startswith(("http://127.0.0.1:", "data:")):
