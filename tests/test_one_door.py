@@ -36,6 +36,7 @@ KNOWN = {
     "protocol/documents.py": {"requests"},
     "post.py": {"smtplib"},
     "protocol/lookups.py": {"socket"},
+    "protocol/reachability.py": {"requests"},
     "protocol/transport.py": {"requests", "urllib3"},
     "session.py": {"requests"},
 }

@@ -17,12 +17,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from jwt import PyJWK, PyJWTError
 
 from oauth_accounts.exceptions import AuthorizationError, ProviderUnavailable
-from oauth_accounts.protocol.documents import fetch_document
+from oauth_accounts.protocol.published_keys import read_keys
 
 # A key that a provider has taken back is not used for longer (seconds).
 FRESH_SECONDS = 3600.0
 REFETCH_SECONDS = 60.0
-MAX_KEYS = 100
 MAX_PROVIDERS = 100
 
 # RFC 7518 section 6, RFC 8037: the kind of key that an algorithm works with.
@@ -71,11 +70,10 @@ class KeySet:
                 return
             started = monotonic()
             try:
-                document = fetch_document(self.uri)
+                keys = read_keys(self.uri)
             except ProviderUnavailable:
-                document = None
+                keys = None
             self._asked_at = started
-            keys = _usable_keys(document or {})
             if keys is not None:
                 self._keys, self._read_at = keys, started
 
@@ -114,17 +112,6 @@ def find_key(uri: str, *, algorithm: str, key_id: str | None) -> PyJWK:
     raise ProviderUnavailable("keys_unavailable", retry_after=wait)
 
 
-def count_keys(uri: str) -> int:
-    """
-    Ask a provider for its keys, and return how many of them could verify a signature.
-
-    Nothing is kept, so that asking does not stand in the way of who needs them. Raises
-    ProviderMisconfigured when the address is refused, ProviderUnavailable when no
-    complete answer came.
-    """
-    return len(_usable_keys(fetch_document(uri) or {}) or ())
-
-
 def key_set(uri: str) -> KeySet:
     """Return what this process knows of a provider's keys, perhaps nothing yet."""
     if uri not in _sets and len(_sets) >= MAX_PROVIDERS:
@@ -135,20 +122,6 @@ def key_set(uri: str) -> KeySet:
 
 def _within(moment: float | None, seconds: float) -> bool:
     return moment is not None and monotonic() - moment < seconds
-
-
-def _usable_keys(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...] | None:
-    """Return the keys of a document that may be used, None when it has no list of them."""
-    keys = document.get("keys")
-    if not isinstance(keys, list):
-        return None
-    return tuple(key for key in keys[:MAX_KEYS] if _is_usable(key))
-
-
-def _is_usable(key: Any) -> bool:
-    """Say whether something is a public key for signatures."""
-    # Whoever publishes a private key ("d") has signed with it for the last time.
-    return isinstance(key, dict) and "d" not in key and key.get("use", "sig") == "sig"
 
 
 def _fits(key: Mapping[str, Any], algorithm: str) -> bool:

@@ -45,7 +45,8 @@ def action(name: str, *keys: Any) -> Callable[[Any], None]:
         for key in keys:
             tab.locator(f'input[name="_selected_action"][value="{key}"]').check()
         tab.locator('select[name="action"]').select_option(name)
-        tab.locator('button[name="index"]').first.click()
+        with tab.expect_navigation():
+            tab.locator('button[name="index"]').first.click()
 
     return reach
 
@@ -55,7 +56,9 @@ def confirmed_action(name: str, *keys: Any) -> Callable[[Any], None]:
 
     def reach(tab: Any) -> None:
         action(name, *keys)(tab)
-        tab.locator("#content form [type=submit]").first.click()
+        # What follows calls a provider: the old page stands there until it has answered.
+        with tab.expect_navigation():
+            tab.locator("#content form [type=submit]").first.click()
 
     return reach
 

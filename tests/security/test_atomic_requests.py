@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connections
 from django.views.generic import View
 
-from oauth_accounts import views
+from oauth_accounts import pages, views
 
 SETTINGS = """
 from tests.settings import *
@@ -96,7 +96,7 @@ def test_every_database_is_exempt(monkeypatch: Any) -> None:
     def view(request: Any) -> None:
         """As one of a project."""
 
-    outside = views.outside_transactions(view)
+    outside = pages.outside_transactions(view)
     assert outside._non_atomic_requests == {"default", "other"}
     exempt = views.CallbackView.as_view()._non_atomic_requests
     assert exempt == {"default"}
