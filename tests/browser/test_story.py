@@ -123,9 +123,11 @@ def test_connection_is_made_withdrawn_made_again_and_revoked(user, browser, exam
 
     assert "It was stopped here." in revoke_in_admin(browser, example, "ada")
     user.goto(CONNECTED)
-    ended = user.get_by_text(re.compile(r"1 disconnected account"))
+    ended = user.locator("details", has_text="disconnected account").filter(
+        has_text="Engine Notes"
+    )
     reload_until(user, ended)
-    ended.click()
+    ended.get_by_text("disconnected account").click()
     assert "An administrator" in card_of(user, "Engine Notes").inner_text()
 
 
