@@ -4,6 +4,9 @@ Which tests run where, and the fixtures that more than one test module uses.
 Every test that uses the database is marked `database` by itself and runs on each
 TEST_DATABASE. A test that is marked sqlite, postgres or mariadb runs on that one only, and
 one that is marked faces, about what a page shows, on SQLite.
+
+Coverage is measured where it grows. Being watched doubles the time of a test, so what attacks
+and repeats, and what other databases only confirm, is not watched (see `_is_measured`).
 Whatever is left out is counted at the end of the run, with what would run it.
 """
 
@@ -18,6 +21,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import coverage
 import hypothesis
 import pytest
 from django.core.management.commands import flush
@@ -35,6 +39,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENDORS = {"sqlite", "postgres", "mariadb"}
 NEEDED = {"redis", "rabbitmq", "browser"}
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
+# They try what the tests of the rooms have tried, many times over and from outside.
+UNMEASURED = set("browser example faults fuzz leaks migrations security".split())
 MADE_BY_MIGRATIONS = {"auth_permission", "django_content_type"}
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
@@ -109,6 +115,27 @@ def pytest_collection_modifyitems(
             items.remove(item)
     if deselected:
         config.hook.pytest_deselected(items=deselected)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    measuring = coverage.Coverage.current()
+    if measuring is None or _is_measured(item):
+        return (yield)
+    # Child processes are told to measure by the environment.
+    told = {name: os.environ.pop(name) for name in [*os.environ] if "COVERAGE_" in name}
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
+        os.environ.update(told)
+
+
+def _is_measured(item: pytest.Item) -> bool:
+    if TEST_DATABASE != "sqlite":
+        return item.get_closest_marker(TEST_DATABASE) is not None
+    return item.path.relative_to(ROOT / "tests").parts[0] not in UNMEASURED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

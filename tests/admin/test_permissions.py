@@ -20,6 +20,8 @@ from oauth_accounts.models import (
 from oauth_accounts.testing.server import FakeProvider
 from tests.admin.desk import ACCESS, REFRESH, Desk, url
 
+pytestmark = pytest.mark.faces
+
 MODELS = (
     Provider,
     ConnectedAccount,

@@ -16,6 +16,8 @@ from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFa
 from tests.admin.desk import Desk, errors, messages, secret_of
 from tests.settings import MAILED
 
+pytestmark = pytest.mark.faces
+
 NEW = {
     "name": "Git Forge",
     "slug": "forge",

@@ -16,6 +16,8 @@ from oauth_accounts.testing.server import FakeProvider
 from tests.admin.desk import Desk, errors, messages, secret_of
 from tests.rows import again, alter, store
 
+pytestmark = pytest.mark.faces
+
 OTHER_KEY = "another-sealing-key-made-up-for-this-test-5d0e7a94"
 EVIL = "https://evil.example"
 

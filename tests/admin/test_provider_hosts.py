@@ -11,6 +11,8 @@ from tests.admin.desk import Desk, errors, form_data
 from tests.admin.test_provider import NEW
 from tests.protocol.test_addresses import REFUSED
 
+pytestmark = pytest.mark.faces
+
 ADDRESSES = (
     "authorization_endpoint",
     "token_endpoint",

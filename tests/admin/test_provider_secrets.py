@@ -11,6 +11,8 @@ from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
 from oauth_accounts.testing.server import FakeProvider
 from tests.admin.desk import Desk, errors, messages, secret_of
 
+pytestmark = pytest.mark.faces
+
 
 class TestSecrets:
     @pytest.mark.parametrize("permission", ["change", "view"])

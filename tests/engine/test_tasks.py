@@ -22,10 +22,16 @@ from oauth_accounts.models import (
 )
 from tests.brokers import FreezingProxy, configure
 
+# Each with SQLite; beside each other database, one of the two that serve many machines.
 BROKERS = [
-    "filesystem",
-    pytest.param("redis", marks=pytest.mark.redis),
-    pytest.param("rabbitmq", marks=pytest.mark.rabbitmq),
+    pytest.param("filesystem", marks=pytest.mark.sqlite),
+    pytest.param(
+        "redis", marks=[pytest.mark.redis, pytest.mark.sqlite, pytest.mark.postgres]
+    ),
+    pytest.param(
+        "rabbitmq",
+        marks=[pytest.mark.rabbitmq, pytest.mark.sqlite, pytest.mark.mariadb],
+    ),
 ]
 
 SERVERS = {"redis": "redis_url", "amqp": "rabbitmq_url"}

@@ -24,12 +24,19 @@ MANY = 50
 TASK = "oauth_accounts.tasks.refresh_due_accounts"
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("redis", marks=pytest.mark.redis),
-        pytest.param("rabbitmq", marks=pytest.mark.rabbitmq),
-    ]
-)
+# Both with SQLite, one beside each other database.
+BROKERS = [
+    pytest.param(
+        "redis", marks=[pytest.mark.redis, pytest.mark.sqlite, pytest.mark.postgres]
+    ),
+    pytest.param(
+        "rabbitmq",
+        marks=[pytest.mark.rabbitmq, pytest.mark.sqlite, pytest.mark.mariadb],
+    ),
+]
+
+
+@pytest.fixture(params=BROKERS)
 def broker_url(request):
     return request.getfixturevalue(f"{request.param}_url")
 

@@ -22,6 +22,8 @@ from tests.faults.celeries import CeleryProcess, publisher
 from tests.leaks.breaking import Boom
 from tests.leaks.markers import Secrets
 
+pytestmark = pytest.mark.faces
+
 BROKERS = [
     pytest.param("redis", marks=pytest.mark.redis),
     pytest.param("rabbitmq", marks=[pytest.mark.rabbitmq, pytest.mark.redis]),

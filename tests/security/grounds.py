@@ -34,11 +34,10 @@ class Ground:
     """Key in KINDS of the providers."""
 
 
-IN_THE_DATABASE = {
-    "db": Ground(sessions="db"),
-    "cached_db": Ground(sessions="cached_db", cache=LOCMEM),
-}
+IN_THE_DATABASE = Ground(sessions="db")
+# Whatever the database has to do with it, was seen on the ground before.
 ELSEWHERE = {
+    "cached_db": Ground(sessions="cached_db", cache=LOCMEM),
     "cache": Ground(sessions="cache", cache=LOCMEM),
     "file": Ground(sessions="file"),
     "signed_cookies": Ground(sessions="signed_cookies"),
@@ -46,7 +45,7 @@ ELSEWHERE = {
 ON_REDIS = Ground(sessions="cache", cache=REDIS)
 # Sessions that no database keeps are tried beside one database only.
 BACKENDS = [
-    *(pytest.param(one, id=name) for name, one in IN_THE_DATABASE.items()),
+    pytest.param(IN_THE_DATABASE, id="db"),
     *(
         pytest.param(one, id=name, marks=pytest.mark.sqlite)
         for name, one in ELSEWHERE.items()
@@ -56,7 +55,7 @@ BACKENDS = [
     ),
 ]
 OTHER_KINDS = [
-    pytest.param(Ground(sessions="db", kind=name), id=name)
+    pytest.param(Ground(sessions="db", kind=name), id=name, marks=pytest.mark.sqlite)
     for name in KINDS
     if name != "plain"
 ]

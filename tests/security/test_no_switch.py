@@ -17,6 +17,8 @@ from oauth_accounts.conf import Settings
 from oauth_accounts.models import AccountEvent, AuthorizationAttempt, Provider
 from tests.security.stage import KINDS, Stage, account_rows, changed, elsewhere
 
+pytestmark = pytest.mark.faces
+
 NAMES = [name for name in vars(Settings) if name.startswith("OAUTH_ACCOUNTS_")]
 # Of every type; off, to whoever only asks whether it is true.
 NONSENSE = (True, False, None, 0, -1, "", "off", "*", [], {})

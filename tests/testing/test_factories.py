@@ -191,6 +191,7 @@ PROJECT = {
 }
 
 
+@pytest.mark.faces
 class TestFixtures:
     """In a project of somebody else, in a process of its own."""
 
