@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import select
 import socket
@@ -17,6 +18,8 @@ from tests.settings import RUN
 
 # Which of the processes that share a run's tests this is, or belongs to.
 PART = os.environ.get("PYTEST_XDIST_WORKER", "all")
+
+_numbers = itertools.count()
 
 
 def configure(app: Celery, url: str) -> Celery:
@@ -41,6 +44,17 @@ def configure(app: Celery, url: str) -> Celery:
             "control_folder": str(folder / "control"),
         }
     return app
+
+
+def named(*arguments: str) -> tuple[str, ...]:
+    """
+    Return what `celery` is told, and a name of its own where that is to be a worker.
+
+    RabbitMQ gives the queue that commands come by to one worker of each name only.
+    """
+    if arguments[0] != "worker":
+        return arguments
+    return (*arguments, "-n", f"{RUN}-{PART}-{next(_numbers)}@%h")
 
 
 class FreezingProxy:

@@ -20,7 +20,7 @@ from oauth_accounts.models import (
     ConnectedAccount,
     PendingRevocation,
 )
-from tests.brokers import FreezingProxy, configure
+from tests.brokers import FreezingProxy, configure, named
 
 # Each with SQLite; beside each other database, one of the two that serve many machines.
 BROKERS = [
@@ -81,7 +81,8 @@ def start(broker_url, child_environment, tmp_path):
 
     def run(*arguments):
         log = (tmp_path / f"{arguments[0]}.log").open("w+")
-        command = [sys.executable, "-m", "celery", "-A", "tests.celery_app", *arguments]
+        options = ["-A", "tests.celery_app", *named(*arguments)]
+        command = [sys.executable, "-m", "celery", *options]
         environment = {**child_environment, "TEST_BROKER_URL": broker_url}
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         processes.append((process, log))

@@ -15,7 +15,7 @@ from typing import Any
 from celery import Celery, current_app
 from celery._state import _set_current_app
 
-from tests.brokers import configure
+from tests.brokers import configure, named
 from tests.command import wait_until
 
 FAST_START = ("--without-gossip", "--without-mingle", "--without-heartbeat")
@@ -85,7 +85,7 @@ class CeleryProcess:
         self.log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", app, *arguments],
+                [sys.executable, "-m", "celery", "-A", app, *named(*arguments)],
                 env=environment,
                 stdout=out,
                 stderr=out,
