@@ -9,8 +9,9 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install
-# Processes that share the tests; most of these wait for something. 0: one, in the open.
-WORKERS ?= 2
+# Processes that share the tests. On two cores a third one has what the others leave, while
+# they wait for something. 0: one, in the open.
+WORKERS ?= 3
 PYTEST := $(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # Some branches are about PostgreSQL and MariaDB: without them 100 % cannot be reached.

@@ -41,6 +41,7 @@ NEEDED = {"redis", "rabbitmq", "browser"}
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 # They try what the tests of the rooms have tried, many times over and from outside.
 UNMEASURED = set("browser example faults fuzz leaks migrations security".split())
+UNMEASURED |= {"test_docs_quickstart.py", "test_languages.py", "test_simulation.py"}
 MADE_BY_MIGRATIONS = {"auth_permission", "django_content_type"}
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 

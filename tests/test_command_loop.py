@@ -19,6 +19,8 @@ from tests.command import Child, run, wait_until
 from tests.links import Link
 from tests.rows import again
 
+pytestmark = pytest.mark.faces
+
 
 @pytest.fixture
 def connect(provider, server):

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext
@@ -36,11 +36,10 @@ LABEL_SHOWN = 40
 class ConnectedAccountAdmin(ReadOnlyAdmin):
     list_display = (
         "name",
-        "state",
-        "reason",
         "provider",
-        "owner",
+        "state_and_reason",
         "expires",
+        "owner",
         "refreshed",
         "connected",
     )
@@ -192,10 +191,11 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
     def state(self, account: ConnectedAccount) -> str:
         return badges.pill(advice.state_of(account))
 
-    @admin.display(description=_("reason"))
-    def reason(self, account: ConnectedAccount) -> str:
-        said = (advice.reason_for(account), advice.next_step(account))
-        return format_html_join(" ", "{}", ((text,) for text in said if text))
+    # One column: beside filters and navigation there is room for few.
+    @admin.display(description=_("state"))
+    def state_and_reason(self, account: ConnectedAccount) -> str:
+        said = filter(None, (advice.reason_for(account), advice.next_step(account)))
+        return format_html("{} {}", self.state(account), " ".join(map(str, said)))
 
     @admin.display(description=_("expires"))
     def expires(self, account: ConnectedAccount) -> SafeString | None:

@@ -114,15 +114,17 @@ class TestList:
         ConnectedAccount.objects.filter(pk=other.pk).update(
             status="needs_reauth", status_reason="invalid_grant", refresh_due_at=None
         )
-        found = cells(admin, "reason", **query)
+        found = cells(admin, "state_and_reason", **query)
         words = "The service no longer accepts the permission it gave."
-        assert found == [f"{words} Ask its owner to connect it again."]
-        assert len(cells(admin, "reason")) == 2
+        assert found == [
+            f"Needs reauthorisation {words} Ask its owner to connect it again."
+        ]
+        assert len(cells(admin, "state_and_reason")) == 2
 
     def test_filter_by_provider(self, admin: Desk, account: ConnectedAccount) -> None:
         other = ProviderFactory()
         query = {"provider__id__exact": str(other.pk)}
-        assert cells(admin, "state", **query) == []
+        assert cells(admin, "state_and_reason", **query) == []
 
 
 class TestUndecryptable:
@@ -130,16 +132,16 @@ class TestUndecryptable:
         self, admin: Desk, account: ConnectedAccount
     ) -> None:
         with override_settings(FERNET_KEYS=[OTHER_KEY]):
-            assert cells(admin, "state") == ["Undecryptable"]
+            assert cells(admin, "state_and_reason") == ["Undecryptable"]
             page = admin.page("connectedaccount_change", account.pk)
             assert "does not open with the keys" in page.get_text()
-        assert cells(admin, "state") == ["Active"]
+        assert cells(admin, "state_and_reason") == ["Active"]
 
     def test_without_keys_the_pages_say_so(
         self, admin: Desk, account: ConnectedAccount
     ) -> None:
         with override_settings(FERNET_KEYS=[]):
-            assert cells(admin, "state") == ["Undecryptable"]
+            assert cells(admin, "state_and_reason") == ["Undecryptable"]
             page = admin.page("connectedaccount_change", account.pk)
             assert "FERNET_KEYS is empty." in page.get_text()
 

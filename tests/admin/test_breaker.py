@@ -13,6 +13,8 @@ from oauth_accounts.models import AccountEvent, Provider
 from oauth_accounts.testing.factories import ProviderFactory
 from tests.admin.desk import CSRF, Desk, form_data, messages, url
 
+pytestmark = pytest.mark.faces
+
 
 @pytest.fixture
 def paused(transactional_db: None) -> Provider:

@@ -18,6 +18,8 @@ from oauth_accounts.testing.server import Answer, FakeProvider
 from tests.admin.desk import Desk, form_data, messages, secret_of
 from tests.rows import again, alter
 
+pytestmark = pytest.mark.faces
+
 PAGE = "provider_compare"
 
 

@@ -16,6 +16,8 @@ from tests.admin.desk import Desk
 from tests.rows import alter, store
 from tests.settings import FERNET_KEYS
 
+pytestmark = pytest.mark.faces
+
 OTHER_KEY = "another-sealing-key-made-up-for-this-test-5d0e7a94"
 
 

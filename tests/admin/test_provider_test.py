@@ -25,6 +25,8 @@ from oauth_accounts.testing.server import Answer, FakeProvider
 from tests.admin.desk import CSRF, Desk, url
 from tests.rows import again, alter, store
 
+pytestmark = pytest.mark.faces
+
 PAGE = "provider_test"
 
 

@@ -17,7 +17,7 @@ from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFa
 from tests.admin.desk import Desk, errors
 from tests.rows import again, alter
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.faces]
 URLS = [
     "javascript:alert(1)",
     "data:text/html,x",

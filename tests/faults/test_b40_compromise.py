@@ -1,7 +1,8 @@
-"""B40: the grants of ten thousand accounts are taken back, by a command that is killed."""
+"""B40: the grants of thousands of accounts are taken back, by a command that is killed."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from datetime import timedelta
@@ -19,10 +20,9 @@ from oauth_accounts.models import (
 )
 from tests.command import Child, wait_until
 from tests.protocol.servers import ScriptedServer, answer
-from tests.settings import TEST_DATABASE
 
-# All of them take a minute, which is spent on one database.
-ACCOUNTS = 10_000 if TEST_DATABASE == "sqlite" else 2_000
+# All ten thousand take a minute and more: TEST_GRANTS=10000 on each database, by hand.
+ACCOUNTS = int(os.environ.get("TEST_GRANTS", "2000"))
 LOST = 20
 LOST_KEY = "a-key-that-was-lost-and-is-found-again-b81f60"
 STATES = ("active", "needs_reauth", "disabled")
@@ -105,7 +105,7 @@ def assert_nothing_is_left(endpoint):
         assert keys.distinct().count() == keys.count() == ACCOUNTS
 
 
-def test_b40_a6_6_ten_thousand_grants(
+def test_b40_a6_6_thousands_of_grants(
     grants, endpoint, child_environment, settings, tmp_path
 ):
     """

@@ -12,7 +12,7 @@ from jwt.algorithms import ECAlgorithm
 
 from oauth_accounts.exceptions import AuthorizationError
 from oauth_accounts.fields import Secret
-from oauth_accounts.protocol import discovery, id_token, jwks
+from oauth_accounts.protocol import discovery, id_token, jwks, published_keys
 from oauth_accounts.protocol.answers import read_object
 from oauth_accounts.protocol.claims import is_continued, unverified_claims
 from oauth_accounts.protocol.discovery import discover
@@ -81,7 +81,7 @@ def keys(data: bytes) -> None:
     choice, document = sum(data[:1]), read_object(data[1:], strict=True)
     algorithm = list(id_token.ALGORITHMS)[choice % len(id_token.ALGORITHMS)]
     jwks._sets.clear()
-    with mock.patch.object(jwks, "fetch_document", return_value=document):
+    with mock.patch.object(published_keys, "fetch_document", return_value=document):
         key_id = "a" if choice & 16 else None
         found = outcome(find_key, ISSUER, algorithm=algorithm, key_id=key_id)
     codes = {"id_token_key", "keys_unavailable"}

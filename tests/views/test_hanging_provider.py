@@ -20,6 +20,8 @@ from oauth_accounts.models import AuthorizationAttempt, ConnectedAccount, Provid
 from oauth_accounts.testing.server import FakeProvider
 from tests.views.browser import Browser, assert_protected, connect_url, list_url
 
+pytestmark = pytest.mark.faces
+
 THREADS = 16
 USERS = 50
 
