@@ -202,6 +202,9 @@ def finish(request: HttpRequest, slug: str, browser: Secret | None) -> Finished:
             account, created = _exchange(attempt, code)
     except OAuthAccountsError as error:
         rejections.record(request, slug, attempt, error)
+        # Of an attempt that may be somebody else's nothing is told.
+        if attempt is not None and not isinstance(error, InvalidState):
+            error.next_path = attempt.next
         raise
     signal = signals.account_connected if created else signals.account_reconnected
     reactions.announce(account, signal, request=request)

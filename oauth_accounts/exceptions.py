@@ -44,8 +44,10 @@ class OAuthAccountsError(Exception):
     recovery: what helps: "retry", "reauth", "configure" or "none".
     retry_after: seconds to wait before the next try, when that is known.
     provider_code: the provider's own error code (RFC 6749 section 5.2), cleaned.
+    next_path: where its user was to go after connecting, on this site; empty if unknown.
     """
 
+    next_path: str = ""
     code: str = "error"
     recovery: Recovery = "none"
     message: ClassVar[str] = "The operation failed."

@@ -70,6 +70,7 @@ class PageMixin(View):
             status=status,
             code=pages.shown_code(error, code),
             provider=self.get_retry_provider(step),
+            next_path=self.get_retry_path(error),
         )
         if retry_after := getattr(error, "retry_after", None):
             response["Retry-After"] = str(int(retry_after) + 1)
@@ -85,6 +86,7 @@ class PageMixin(View):
         status: int = 200,
         code: str = "",
         provider: Provider | None = None,
+        next_path: str = "",
     ) -> HttpResponse:
         """Return the page about how it ended; code: to name when asking for help."""
         context = {
@@ -92,6 +94,7 @@ class PageMixin(View):
             "step": step,
             "code": code,
             "provider": provider,
+            "next": next_path,
             "logged_in": self.request.user.is_authenticated,
         }
         response = render(self.request, self.result_template, context, status=status)
@@ -111,6 +114,10 @@ class PageMixin(View):
             return None
         slug = self.kwargs.get("slug", "")
         return Provider.objects.filter(enabled=True, slug=slug).first()
+
+    def get_retry_path(self, error: Exception) -> str:
+        """Return where to go when another try succeeds, empty for the usual place."""
+        return getattr(error, "next_path", "")
 
 
 # Also in a project that has taken CsrfViewMiddleware out.
@@ -215,6 +222,9 @@ class StartMixin(MemberMixin, NextPathMixin):
     """Send the browser to a provider."""
 
     http_method_names = ["post"]
+
+    def get_retry_path(self, error: Exception) -> str:
+        return self.get_next_path()
 
     @sensitive_variables()
     def begin(

@@ -87,6 +87,27 @@ class TestNextStep:
         assert response.status_code == 400
         assert "nothing was connected" in page_of(response).get_text()
 
+    def test_another_try_leads_to_where_the_first_one_would_have(
+        self, browser: Browser, provider: Provider, server: FakeProvider
+    ) -> None:
+        server.deny = True
+        way_back = browser.consent(browser.start(next="/report/?a=1&b=2"))
+        another_try = links(page_of(browser.get(way_back)))["Try again"]
+        assert another_try == f"{ANOTHER_TRY}&next=%2Freport%2F%3Fa%3D1%26b%3D2"
+        wanted = page_of(browser.get(another_try)).find(class_="oa-wanted")
+        assert wanted.find("input", {"name": "next"})["value"] == "/report/?a=1&b=2"
+        # Of an attempt that was used nobody learns anything.
+        assert ANOTHER_TRY in links(page_of(browser.get(way_back))).values()
+
+    def test_so_does_one_after_a_click_that_came_too_early(
+        self, browser: Browser, provider: Provider
+    ) -> None:
+        provider.pause(600, "unavailable")
+        page = page_of(browser.post(connect_url(), next="/report/"))
+        assert links(page)["Try again"] == f"{ANOTHER_TRY}&next=%2Freport%2F"
+        page = page_of(browser.post(connect_url(), next="//evil.example/"))
+        assert links(page)["Try again"] == ANOTHER_TRY
+
     def test_a_callback_that_waits_is_loaded_again(
         self, browser: Browser, provider: Provider
     ) -> None:
