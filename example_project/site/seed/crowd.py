@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 from example_project.site.seed import people
-from example_project.site.seed.cases import DAYS, LATER, MINUTES, Case
+from example_project.site.seed.case import DAYS, LATER, MINUTES, Case
 from example_project.site.seed.services import SERVICES
 
 SIZE = 240

@@ -11,7 +11,8 @@ from cryptography.fernet import Fernet
 from django.db import transaction
 
 from example_project.site.seed import crowd, history, outbox, people, services
-from example_project.site.seed.cases import CASES, HOURS, Case
+from example_project.site.seed.case import HOURS, Case
+from example_project.site.seed.cases import CASES
 from example_project.site.seed.keys import account_key
 from oauth_accounts import clock, fields
 from oauth_accounts.models import (
