@@ -12,7 +12,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install
 # Processes that share the tests. On two cores a third one has what the others leave, while
 # they wait for something. 0: one, in the open.
 WORKERS ?= 3
-PYTEST := $(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+PYTEST := $(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist loadfile \
+  --no-loadscope-reorder $(ARGS)
 
 # Some branches are about PostgreSQL and MariaDB: without them 100 % cannot be reached.
 ifeq ($(OAUTH_ACCOUNTS_TEST_SERVICES),1)

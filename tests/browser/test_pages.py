@@ -29,12 +29,21 @@ def test_page_is_accessible_and_shows_where_the_focus_is(page, tabs, example):
 
 
 @each_page
-def test_page_works_in_the_dark_on_a_phone_without_scripts(page, tabs, example):
-    tab = tabs(page.who, scheme="dark", scripts=False)
+def test_page_is_legible_in_the_dark_and_on_a_phone(page, tabs, example):
+    tab = tabs(page.who, scheme="dark")
+    tab.page.set_viewport_size(NARROW)
+    page.open(tab.page, example)
+    assert looks.violations_of_looks(tab.page) == []
+    assert looks.overflow(tab.page) == []
+    assert tab.wrong == []
+
+
+@each_page
+def test_page_works_without_scripts(page, tabs, example):
+    tab = tabs(page.who, scripts=False)
     tab.page.set_viewport_size(NARROW)
     page.open(tab.page, example)
     assert tab.page.locator("h1").first.is_visible()
-    assert looks.violations_of_looks(tab.page) == []
     assert looks.overflow(tab.page) == []
     assert tab.wrong == []
 
