@@ -31,6 +31,10 @@ ACCOUNT: dict[str, StrPromise] = {
         "%(provider)s has problems at the moment. The account goes on by itself when they "
         "are over. You need not do anything."
     ),
+    "provider_in_doubt": _(
+        "%(provider)s is not set up correctly on this site at the moment. The account is "
+        "kept; an administrator has to repair this first."
+    ),
     # active, and yet of no use
     "expired": _(
         "The permission has expired and cannot be renewed. Reconnect it to go on using it."

@@ -166,6 +166,9 @@ def obstacle(kind: str, account: ConnectedAccount) -> str:
         return "owner_inactive"
     if kind == Kind.REFRESH and account.refresh_token is None:
         return "no_refresh_token"
+    # The refresh would stop the account, and putting the addresses right not start it.
+    if kind == Kind.REFRESH and account.provider.is_in_doubt():
+        return "provider_in_doubt"
     return ""
 
 

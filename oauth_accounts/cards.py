@@ -51,7 +51,8 @@ class Card:
     @property
     def needs_attention(self) -> bool:
         """Say whether its owner has to reconnect it before it works again."""
-        if not self.account.provider.enabled:
+        provider = self.account.provider
+        if not provider.enabled or provider.is_in_doubt():
             return False
         reauth = self.account.status == ConnectedAccount.Status.NEEDS_REAUTH
         return reauth or self.reason in {"undecryptable", "expired", "provider_changed"}
@@ -76,6 +77,8 @@ class Card:
             return "revoked_by_admin" if by_admin else account.status_reason
         if not account.provider.enabled:
             return "provider_disabled"
+        if account.provider.is_in_doubt():
+            return "provider_in_doubt"
         if account.status != ConnectedAccount.Status.ACTIVE:
             return account.status_reason
         return self._trouble() or account.status_reason
@@ -106,7 +109,8 @@ class Card:
         """Say whether connecting again is possible and would change something."""
         stopped = self.account.status == ConnectedAccount.Status.DISABLED
         for_good = stopped and self.account.status_reason in STOPPED_FOR_GOOD
-        return self.account.provider.enabled and not for_good
+        provider = self.account.provider
+        return provider.enabled and not provider.is_in_doubt() and not for_good
 
     @property
     def offers_reconnect(self) -> bool:
@@ -217,6 +221,11 @@ def is_paused(provider: Provider, now: datetime | None = None) -> bool:
     """Say whether calls are paused, by this process's clock: a hint, without a query."""
     until = provider.paused_until
     return until is not None and until > (now or clock.utcnow())
+
+
+def has_troubles(provider: Provider) -> bool:
+    """Say whether connecting may not work yet: a hint, without a query."""
+    return is_paused(provider) or provider.is_in_doubt()
 
 
 def describe_connection(

@@ -86,6 +86,9 @@ TOKEN: dict[str, StrPromise] = {
     "provider_busy": _("Too many callers are waiting for the provider here."),
     "provider_disabled": _("The provider is disabled."),
     "provider_paused": _("Calls to the provider are paused."),
+    "provider_in_doubt": _(
+        "The provider's addresses are in doubt, so nothing is sent there."
+    ),
     "provider_incomplete": _("The provider lacks an endpoint, client ID or secret."),
     "redirect_refused": _(
         "The service answered with a redirect, which is not followed."
@@ -148,8 +151,8 @@ AUTHORIZATION: dict[str, StrPromise] = {
         "lost: please try again in a few seconds."
     ),
     "provider_paused": _(
-        "The service has problems at the moment. Nothing is lost: please try again in a "
-        "minute."
+        "The service has problems at the moment. Nothing is lost: please try again "
+        "later."
     ),
     "provider_disabled": _(
         "Connecting to this service is switched off. An administrator can enable it."

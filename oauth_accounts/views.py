@@ -200,7 +200,7 @@ class AccountListView(MemberMixin, NextPathMixin):
             "compact": len(live) > cards.FEW,
             "revoked_cards": [card for card in shown if card.is_revoked],
             "providers": providers,
-            "paused": {p.slug for p in providers if cards.is_paused(p)},
+            "paused": {p.slug for p in providers if cards.has_troubles(p)},
             "wanted": next((p for p in providers if p.slug == wanted), None),
             "wanted_missing": bool(wanted)
             and wanted not in {p.slug for p in providers},

@@ -12,7 +12,7 @@ from example_project.provider_site import made_up, views
 # Only what the example needs: clients are registered by `prepare`, not over the web.
 oauth_urlpatterns = [
     *metadata_urlpatterns,
-    path("o/authorize/", oauth_views.AuthorizationView.as_view(), name="authorize"),
+    path("o/authorize/", views.AuthorizationView.as_view(), name="authorize"),
     path("o/token/", oauth_views.TokenView.as_view(), name="token"),
     path("o/revoke_token/", oauth_views.RevokeTokenView.as_view(), name="revoke-token"),
     path("o/jwks.json", oauth_views.JwksInfoView.as_view(), name="jwks-info"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,6 +13,8 @@ from django.views.decorators.http import require_safe
 from django.views.generic import TemplateView, View
 from oauth2_provider.decorators import protected_resource
 from oauth2_provider.models import Application, RefreshToken
+from oauth2_provider.settings import oauth2_settings
+from oauth2_provider.views import AuthorizationView as BaseAuthorizationView
 
 NOTES = (
     "The engine weaves algebraic patterns.",
@@ -32,6 +35,18 @@ class HomeView(TemplateView):
                 refreshtoken__user=self.request.user, refreshtoken__revoked=None
             ).distinct()
         return super().get_context_data(clients=clients, **kwargs)
+
+
+class AuthorizationView(BaseAuthorizationView):
+    """Ask the user, and name the issuer in refusals too, where the toolkit does not."""
+
+    def redirect(self, redirect_to: str, application: Any) -> HttpResponse:
+        query = parse_qs(urlsplit(redirect_to).query)
+        if "error" in query and "iss" not in query:
+            # RFC 9207 section 2: in every authorization response.
+            issuer = oauth2_settings.oidc_issuer(self.request)
+            redirect_to += "&" + urlencode({"iss": issuer})
+        return super().redirect(redirect_to, application)
 
 
 class WithdrawView(LoginRequiredMixin, View):

@@ -194,12 +194,14 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
     # One column: beside filters and navigation there is room for few.
     @admin.display(description=_("state"))
     def state_and_reason(self, account: ConnectedAccount) -> str:
-        said = filter(None, (advice.reason_for(account), advice.next_step(account)))
-        return format_html("{} {}", self.state(account), " ".join(map(str, said)))
+        # What to do about it stands on the account's own page.
+        return format_html("{} {}", self.state(account), advice.reason_for(account))
 
     @admin.display(description=_("expires"))
     def expires(self, account: ConnectedAccount) -> SafeString | None:
-        return moments.relative(account.expires_at)
+        # Its tokens are deleted here; when they would have expired is of no interest.
+        ended = account.status == ConnectedAccount.Status.REVOKED
+        return None if ended else moments.relative(account.expires_at)
 
     @admin.display(description=_("last refresh"))
     def refreshed(self, account: ConnectedAccount) -> SafeString | None:

@@ -18,7 +18,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 from django.utils.formats import number_format
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext, ngettext, pgettext
 
 from oauth_accounts import clock, moving
 from oauth_accounts.admin import badges
@@ -77,6 +77,6 @@ def refreshes(provider: Any) -> str:
     if not failed:
         return gettext("%(succeeded)s succeeded") % numbers
     if not provider._succeeded:
-        text = gettext("All %(failed)s failed") % numbers
-        return badges.toned(badges.BAD, text)
+        text = ngettext("%(failed)s failed", "All %(failed)s failed", failed)
+        return badges.toned(badges.BAD, text % numbers)
     return gettext("%(succeeded)s succeeded, %(failed)s failed") % numbers

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Self
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
 from oauth_accounts import fields
@@ -83,6 +84,13 @@ class Pinned(models.Model):
         try:
             return bool(self.altered_columns())
         except TokenUndecryptable:
+            return False
+
+    def is_in_doubt(self) -> bool:
+        """Say the same for people to see; without any keys, nothing is known."""
+        try:
+            return self.is_altered()
+        except ImproperlyConfigured:
             return False
 
     def pinned_values(self) -> dict[str, str] | None:

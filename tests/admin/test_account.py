@@ -123,9 +123,7 @@ class TestList:
         )
         found = cells(admin, "state_and_reason", **query)
         words = "The service no longer accepts the permission it gave."
-        assert found == [
-            f"Needs reauthorisation {words} Ask its owner to connect it again."
-        ]
+        assert found == [f"Needs reauthorisation {words}"]
         assert len(cells(admin, "state_and_reason")) == 2
 
     def test_filter_by_provider(self, admin: Desk, account: ConnectedAccount) -> None:

@@ -186,6 +186,19 @@ class TestRefreshes:
         ]
         assert is_finished(action)
 
+    def test_none_is_stopped_while_addresses_are_in_doubt(
+        self, accounts: list[ConnectedAccount], actor: User, server: FakeProvider
+    ) -> None:
+        Provider.objects.update(token_endpoint="https://elsewhere.example/token")
+        account = ConnectedAccount.objects.get(pk=accounts[0].pk)
+        assert bulk.obstacle("refresh", account) == "provider_in_doubt"
+        assert not bulk.obstacle("disable", account)
+        action = order("refresh", accounts, actor)
+        bulk.run(action, FOREVER, at_once=True)
+        assert said(action) == [("skipped", "provider_in_doubt")] * 3
+        assert set(ConnectedAccount.objects.values_list("status")) == {("active",)}
+        assert server.token_requests == []
+
     def test_failures_are_told(
         self, accounts: list[ConnectedAccount], actor: User, server: FakeProvider
     ) -> None:

@@ -107,9 +107,10 @@ def test_code_works_once(browser, client, consent_page):
     assert client.redeem(code).json()["error"] == "invalid_grant"
 
 
-def test_user_may_refuse(browser, consent_page):
+def test_user_may_refuse(provider_site, browser, consent_page):
     answer = answer_in(browser.submit(consent_page))
     assert (answer["error"], answer["state"]) == ("access_denied", "st")
+    assert answer["iss"] == provider_site.base
     assert "code" not in answer
 
 

@@ -52,7 +52,8 @@ def test_e04_a_connection_that_is_cut_during_the_write(
     held = lock(account)
     during(held.take)
     worker.begin(order, account)
-    wait_until(lambda: server.token_requests)
+    # By the provider's thread, which two may not share a connection with at once.
+    wait_until(lambda: held.is_taken)
     if order != "sweep":
         # A sweep waits for no lock; it tries again and again.
         wait_until(worker.is_blocked)

@@ -195,6 +195,7 @@ class Lock:
         self._rows = type(row)._base_manager.filter(pk=row.pk)
         self._connection = connections.create_connection("default")
         self._connection.inc_thread_sharing()
+        self.is_taken = False
 
     def take(self, request: RecordedRequest | None = None) -> None:
         """Lock the row."""
@@ -208,6 +209,7 @@ class Lock:
             else:
                 cursor.execute(f"{sql} FOR UPDATE", parameters)
                 cursor.fetchall()
+        self.is_taken = True
 
     def release(self) -> None:
         """Let others have the row."""
