@@ -106,8 +106,6 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    # Whoever begins with what takes longest is not left alone with it in the end.
-    items.sort(key=_is_quick)
     deselected = []
     for item in items[:]:
         if _uses_database(item):
@@ -147,6 +145,12 @@ def _is_quick(item: pytest.Item) -> bool:
 
 def _room(item: pytest.Item) -> str:
     return item.path.relative_to(ROOT / "tests").parts[0]
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def begin_with_what_takes_longest(items: list[pytest.Item]) -> None:
+    """Sort, after all has been shuffled, so that nobody is left alone with it in the end."""
+    items.sort(key=_is_quick)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
