@@ -139,8 +139,10 @@ def _is_measured(item: pytest.Item) -> bool:
     return _room(item) not in UNMEASURED
 
 
-def _is_quick(item: pytest.Item) -> bool:
-    return _room(item) not in UNMEASURED
+def _haste(item: pytest.Item) -> int:
+    if item.get_closest_marker("browser"):
+        return 0
+    return 1 if _room(item) in UNMEASURED else 2
 
 
 def _room(item: pytest.Item) -> str:
@@ -148,9 +150,9 @@ def _room(item: pytest.Item) -> str:
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
-def begin_with_what_takes_longest(items: list[pytest.Item]) -> None:
+def pytest_begin_with_what_takes_longest(items: list[pytest.Item]) -> None:
     """Sort, after all has been shuffled, so that nobody is left alone with it in the end."""
-    items.sort(key=_is_quick)
+    items.sort(key=_haste)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
