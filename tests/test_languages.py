@@ -68,6 +68,12 @@ def messages(language: str) -> list[Message]:
     return [message for message in catalogue(language) if message.id]
 
 
+def context(message: Any) -> str | None:
+    """Return a message's context; Babel reads it as bytes before 2.17."""
+    found = message.context
+    return found.decode() if isinstance(found, bytes) else found
+
+
 def forms(text: Any) -> tuple[str, ...]:
     return tuple(text) if isinstance(text, tuple | list) else (text,)
 
@@ -131,7 +137,7 @@ class TestCatalogues:
         path = catalogues.path_of(PACKAGE, language)
         with path.with_suffix(".mo").open("rb") as file:
             read = read_mo(file)
-        compiled = {(m.context, forms(m.id)): forms(m.string) for m in read if m.id}
+        compiled = {(context(m), forms(m.id)): forms(m.string) for m in read if m.id}
         ready = filter(catalogues.is_ready, messages(language))
         written = {(m.context, forms(m.id)): forms(m.string) for m in ready}
         assert compiled == written, "run: make messages"

@@ -132,7 +132,13 @@ class Site:
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, *command],
-                env={**environment, **tracker.environment, "TEST_SITE": self.url},
+                # Older releases of Django do not flush what they say to a file.
+                env={
+                    **environment,
+                    **tracker.environment,
+                    "TEST_SITE": self.url,
+                    "PYTHONUNBUFFERED": "1",
+                },
                 stdout=out,
                 stderr=out,
             )
