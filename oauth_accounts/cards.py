@@ -51,8 +51,7 @@ class Card:
     @property
     def needs_attention(self) -> bool:
         """Say whether its owner has to reconnect it before it works again."""
-        provider = self.account.provider
-        if not provider.enabled or provider.is_in_doubt():
+        if not self._provider_is_ready():
             return False
         reauth = self.account.status == ConnectedAccount.Status.NEEDS_REAUTH
         return reauth or self.reason in {"undecryptable", "expired", "provider_changed"}
@@ -109,8 +108,12 @@ class Card:
         """Say whether connecting again is possible and would change something."""
         stopped = self.account.status == ConnectedAccount.Status.DISABLED
         for_good = stopped and self.account.status_reason in STOPPED_FOR_GOOD
+        return self._provider_is_ready() and not for_good
+
+    def _provider_is_ready(self) -> bool:
+        """Say whether its owner could do anything there, and not only an administrator."""
         provider = self.account.provider
-        return provider.enabled and not provider.is_in_doubt() and not for_good
+        return provider.enabled and not provider.is_in_doubt()
 
     @property
     def offers_reconnect(self) -> bool:

@@ -190,7 +190,8 @@ class AccountListView(MemberMixin, NextPathMixin):
         shown = cards.cards_of(self.get_accounts())
         live = [card for card in shown if not card.is_revoked]
         providers = self.get_providers()
-        wanted = self.request.GET.get("connect")
+        wanted = self.request.GET.get("connect", "")
+        by_slug = {provider.slug: provider for provider in providers}
         return {
             "base_template": pages.base_template(),
             "stylesheet": pages.Stylesheet(),
@@ -201,9 +202,8 @@ class AccountListView(MemberMixin, NextPathMixin):
             "revoked_cards": [card for card in shown if card.is_revoked],
             "providers": providers,
             "paused": {p.slug for p in providers if cards.has_troubles(p)},
-            "wanted": next((p for p in providers if p.slug == wanted), None),
-            "wanted_missing": bool(wanted)
-            and wanted not in {p.slug for p in providers},
+            "wanted": by_slug.get(wanted),
+            "wanted_missing": wanted not in {"", *by_slug},
             "next": self.get_next_path(),
             "messages": messages.get_messages(self.request),
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+import pytest
 from celery import Celery
 
 from tests.settings import RUN
@@ -19,6 +20,16 @@ from tests.settings import RUN
 # Which of the processes that share a run's tests this is, or belongs to.
 PART = os.environ.get("PYTEST_XDIST_WORKER", "all")
 
+# Both with SQLite, one beside each other database.
+PAIRED = [
+    pytest.param(
+        "redis", marks=[pytest.mark.redis, pytest.mark.sqlite, pytest.mark.postgres]
+    ),
+    pytest.param(
+        "rabbitmq",
+        marks=[pytest.mark.rabbitmq, pytest.mark.sqlite, pytest.mark.mariadb],
+    ),
+]
 _numbers = itertools.count()
 
 

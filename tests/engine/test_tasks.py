@@ -20,19 +20,9 @@ from oauth_accounts.models import (
     ConnectedAccount,
     PendingRevocation,
 )
-from tests.brokers import FreezingProxy, configure, named
+from tests.brokers import PAIRED, FreezingProxy, configure, named
 
-# Each with SQLite; beside each other database, one of the two that serve many machines.
-BROKERS = [
-    pytest.param("filesystem", marks=pytest.mark.sqlite),
-    pytest.param(
-        "redis", marks=[pytest.mark.redis, pytest.mark.sqlite, pytest.mark.postgres]
-    ),
-    pytest.param(
-        "rabbitmq",
-        marks=[pytest.mark.rabbitmq, pytest.mark.sqlite, pytest.mark.mariadb],
-    ),
-]
+BROKERS = [pytest.param("filesystem", marks=pytest.mark.sqlite), *PAIRED]
 
 SERVERS = {"redis": "redis_url", "amqp": "rabbitmq_url"}
 PORTS = {"redis": 6379, "amqp": 5672}

@@ -11,6 +11,7 @@ from django.utils import timezone
 from oauth_accounts import tasks
 from oauth_accounts.beat import BEAT_SCHEDULE
 from oauth_accounts.models import ConnectedAccount
+from tests.brokers import PAIRED
 from tests.command import wait_until
 from tests.faults.celeries import FAST_START, CeleryProcess, deliver_again, publisher
 
@@ -24,19 +25,7 @@ MANY = 50
 TASK = "oauth_accounts.tasks.refresh_due_accounts"
 
 
-# Both with SQLite, one beside each other database.
-BROKERS = [
-    pytest.param(
-        "redis", marks=[pytest.mark.redis, pytest.mark.sqlite, pytest.mark.postgres]
-    ),
-    pytest.param(
-        "rabbitmq",
-        marks=[pytest.mark.rabbitmq, pytest.mark.sqlite, pytest.mark.mariadb],
-    ),
-]
-
-
-@pytest.fixture(params=BROKERS)
+@pytest.fixture(params=PAIRED)
 def broker_url(request):
     return request.getfixturevalue(f"{request.param}_url")
 

@@ -52,7 +52,7 @@ def addresses() -> Iterator[tuple[str, tuple[Any, ...]]]:
         if name == OVERVIEW:
             continue
         yield f"{name}_add", ()
-        for row in model._default_manager.all()[:1]:
+        for row in model._default_manager.all()[:2]:
             for page in PAGES:
                 yield f"{name}_{page}", (row.pk,)
 
