@@ -12,6 +12,7 @@ Whatever is left out is counted at the end of the run, with what would run it.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ from django.core.management.commands import flush
 from django.db import connection
 from django.test import TransactionTestCase
 
+from oauth_accounts.checks.security import TALKATIVE
 from oauth_accounts.models import Provider
 from oauth_accounts.testing.server import FakeProvider
 from tests import services
@@ -200,6 +202,23 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@pytest.fixture(autouse=True)
+def levels_stay_as_they_are() -> Iterator[None]:
+    """Fail the test that leaves a logger more talkative, not the next that notices."""
+    before = _levels()
+    yield
+    assert _levels() == before
+
+
+def _levels() -> dict[str, int]:
+    root = logging.getLogger()
+    loggers = [
+        item for item in root.manager.loggerDict.values() if hasattr(item, "level")
+    ]
+    watched = [item for item in loggers if item.name.partition(".")[0] in TALKATIVE]
+    return {item.name: item.level for item in [root, *watched] if item.level}
 
 
 @pytest.fixture(scope="session")

@@ -151,9 +151,9 @@ def test_a1_13_many_starts_fill_neither_session_nor_table(stage: Stage) -> None:
     assert sum(len(cookie.value) for cookie in cookies) == size
 
 
-def test_a3_14_b29_nothing_secret_is_logged(stage: Stage) -> None:
+def test_a3_14_b29_nothing_secret_is_logged(stage: Stage, caplog: Any) -> None:
     for name in ("requests_oauthlib.oauth2_session", "oauthlib", "urllib3"):
-        logging.getLogger(name).setLevel(logging.DEBUG)
+        caplog.set_level(logging.DEBUG, logger=name)
     refused = stage.way_back(stage.a)
     stage.as1.script(Answer(status=400, json={"error": "invalid_grant"}))
     stage.reject(stage.a, refused, reason="code_refused", calls=1)
