@@ -10,9 +10,9 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from oauth_accounts import guidance as words
 from oauth_accounts import keyring, moving
 from oauth_accounts.fields import Secret
-from oauth_accounts.guidance import CHALLENGES, HELP, SCOPES, SEPARATOR, WORDS
 from oauth_accounts.inputs import DescriptionsField, LinesField, SecretField
 from oauth_accounts.models import Provider
 from oauth_accounts.models.provider_columns import (
@@ -32,45 +32,6 @@ SECRET_FIELDS = ("client_secret", "previous_client_secret", "private_key")
 LINKS = (*ENDPOINT_FIELDS, "grants_url")
 WIDE = {"class": "vLargeTextField"}
 
-PUBLIC_CLIENT = _(
-    "Accounts are connected, and this client has no secret to show that you may send "
-    "their tokens elsewhere. Put the provider into OAUTH_ACCOUNTS_PROVIDERS and change "
-    "the addresses there, or add a new provider."
-)
-OLDER_TOKENS = _(
-    "There are tokens from before the client secret was changed. The addresses can be "
-    "changed here when all of them were refreshed or revoked; until then put the "
-    "provider into OAUTH_ACCOUNTS_PROVIDERS and change them there."
-)
-ENTER_STORED = _(
-    "Enter the one that is stored: accounts are connected, and their tokens are sent to "
-    "the addresses that you change."
-)
-NOT_THE_STORED = _(
-    "This is not the one that is stored. To change both, change the addresses first, "
-    "with the stored one, and then this."
-)
-CANNOT_BE_COMPARED = _(
-    "The stored one cannot be read, so nothing can be compared with it. Enter the right "
-    "one and save that first, without changing an address."
-)
-TOO_MANY_GUESSES = _(
-    "Wrong secrets were entered too often. Wait an hour, or put the provider into "
-    "OAUTH_ACCOUNTS_PROVIDERS and change the addresses there."
-)
-ALTERED = _(
-    "The addresses of this provider are not known to be those that were entered here, and "
-    "nothing is sent to it. Put them back, or say that they are right as they are; they "
-    "cannot be changed otherwise."
-)
-UNCONFIRMED = _("Accounts are concerned. Nothing has been saved yet.")
-ELSEWHERE = {
-    "issuer": _("Another provider has this issuer and another token endpoint."),
-    "authorization_endpoint": _(
-        "Another provider has this address and another token endpoint."
-    ),
-}
-
 
 class ProviderForm(_ModelForm):
     """
@@ -83,17 +44,19 @@ class ProviderForm(_ModelForm):
     SQL are taken for right by the same rules, and on demand only.
     """
 
-    scopes = LinesField(label=_("Scopes"), empty=[], help_text=SCOPES)
-    scope_descriptions = DescriptionsField(label=_("Scopes in words"), help_text=WORDS)
+    scopes = LinesField(label=_("Scopes"), empty=[], help_text=words.SCOPES)
+    scope_descriptions = DescriptionsField(
+        label=_("Scopes in words"), help_text=words.WORDS
+    )
     # Not text: a form would strip the blank, which nearly every provider wants.
     scope_separator = forms.ChoiceField(
         label=_("Scope separator"),
         choices=[(" ", _("blank (RFC 6749)")), (",", _("comma"))],
         initial=" ",
-        help_text=SEPARATOR,
+        help_text=words.SEPARATOR,
     )
     code_challenge_methods_supported = LinesField(
-        label=_("PKCE methods"), help_text=CHALLENGES
+        label=_("PKCE methods"), help_text=words.CHALLENGES
     )
     new_client_secret = SecretField(_("Client secret"))
     new_previous_client_secret = SecretField(_("Previous client secret"))
@@ -120,7 +83,7 @@ class ProviderForm(_ModelForm):
         model = Provider
         # The admin's fieldsets name the fields; these are never among them.
         exclude = SECRET_FIELDS
-        help_texts = HELP
+        help_texts = words.HELP
         widgets = {
             **{name: forms.TextInput(attrs=WIDE) for name in LINKS},
             **{name: forms.Textarea(attrs={"rows": 3}) for name in PARAMETER_FIELDS},
@@ -134,6 +97,8 @@ class ProviderForm(_ModelForm):
         self._altered = moving.altered_addresses(self.instance)
         if not self._altered:
             del self.fields["accept_addresses"]
+        elif moving.holds_tokens(self.instance):
+            self.fields["accept_addresses"].help_text = words.ACCEPTED_WITH_SECRET
         for name in SECRET_FIELDS:
             stored = getattr(self.instance, name) is not None
             field = self.fields[f"new_{name}"]
@@ -165,6 +130,11 @@ class ProviderForm(_ModelForm):
         return [n for n in ENDPOINT_FIELDS if n in self.changed_data or n in altered]
 
     @property
+    def was_in_doubt(self) -> bool:
+        """Whether addresses had been changed by SQL when the form was made."""
+        return bool(self._altered)
+
+    @property
     def accepts_addresses(self) -> bool:
         """Whether the user vouches for addresses that were changed by SQL."""
         return bool(self.cleaned_data.get("accept_addresses"))
@@ -186,6 +156,16 @@ class ProviderForm(_ModelForm):
             setattr(self.instance, name, secret)
         return cleaned
 
+    def clean_scopes(self) -> list[str]:
+        scopes: list[str] = self.cleaned_data["scopes"]
+        for scope in scopes:
+            # RFC 6749 section 3.3 would let it pass, and the service would refuse it.
+            if "," in scope:
+                raise ValidationError(
+                    words.SCOPE_WITH_COMMA, code="scopes", params={"scope": scope}
+                )
+        return scopes
+
     def _new_secrets(self) -> Iterator[tuple[str, Secret | None]]:
         for name in SECRET_FIELDS:
             if entered := self.cleaned_data.get(f"new_{name}"):
@@ -206,7 +186,7 @@ class ProviderForm(_ModelForm):
             self.instance, values, accepts=self.accepts_addresses
         )
         if self.stake and not self.errors and not values.get("confirm_move"):
-            self.add_error("confirm_move", UNCONFIRMED)
+            self.add_error("confirm_move", words.UNCONFIRMED)
 
     def _pins(self) -> bool:
         """Say whether saving is going to seal the addresses."""
@@ -221,7 +201,7 @@ class ProviderForm(_ModelForm):
             for name, pinned in self._altered.items()
         )
         if touched and not (put_back and set(touched) <= set(self._altered)):
-            self.add_error(None, ALTERED)
+            self.add_error(None, words.ALTERED)
 
     def _require_stored_secrets_again(self) -> None:
         known = {name for name, _secret in self._new_secrets()}
@@ -241,9 +221,9 @@ class ProviderForm(_ModelForm):
             self.instance.client_secret is None
             or self.instance.token_endpoint_auth_method == Provider.ClientAuth.NONE
         ):
-            self.add_error(None, PUBLIC_CLIENT)
+            self.add_error(None, words.PUBLIC_CLIENT)
         elif moving.holds_older_tokens(self.instance):
-            self.add_error(None, OLDER_TOKENS)
+            self.add_error(None, words.OLDER_TOKENS)
         for name in SECRET_FIELDS:
             if f"new_{name}" not in self.errors and (problem := self._unlike(name)):
                 self.add_error(f"new_{name}", problem)
@@ -253,18 +233,18 @@ class ProviderForm(_ModelForm):
         """Return why what was entered is not the stored secret, if it is not."""
         entered = self.cleaned_data.get(f"new_{name}")
         if getattr(self.instance, name) is None:
-            return NOT_THE_STORED if entered else None
+            return words.NOT_THE_STORED if entered else None
         if not entered:
-            return ENTER_STORED
+            return words.ENTER_STORED
         if moving.has_too_many_guesses(self.instance):
-            return TOO_MANY_GUESSES
+            return words.TOO_MANY_GUESSES
         # The instance has its old addresses still, which the secret is bound to.
         is_stored = moving.is_stored(self.instance, name, entered)
         if is_stored is None:
-            return CANNOT_BE_COMPARED
+            return words.CANNOT_BE_COMPARED
         if not is_stored:
             self.guessed.append(name)
-            return NOT_THE_STORED
+            return words.NOT_THE_STORED
         self._confirmed.add(name)
         return None
 
@@ -272,7 +252,7 @@ class ProviderForm(_ModelForm):
         """Hold one issuer to one token endpoint (RFC 9700 section 4.4.2)."""
         endpoint = self.cleaned_data.get("token_endpoint")
         # A page of consent tells who the server is, where the issuer is left out.
-        for name, error in ELSEWHERE.items():
+        for name, error in words.ELSEWHERE.items():
             value = self.cleaned_data.get(name)
             others = Provider.objects.exclude(pk=self.instance.pk).filter(
                 **{name: value}

@@ -101,3 +101,50 @@ WORDS = _(
     "What users read instead of a scope. One per line, the scope first: "
     "notes:read Read your notes"
 )
+
+# Why nothing was saved.
+PUBLIC_CLIENT = _(
+    "Accounts are connected, and this client has no secret to show that you may send "
+    "their tokens elsewhere. Put the provider into OAUTH_ACCOUNTS_PROVIDERS and change "
+    "the addresses there, or add a new provider."
+)
+OLDER_TOKENS = _(
+    "There are tokens from before the client secret was changed. The addresses can be "
+    "changed here when all of them were refreshed or revoked; until then put the "
+    "provider into OAUTH_ACCOUNTS_PROVIDERS and change them there."
+)
+ENTER_STORED = _(
+    "Enter the one that is stored: accounts are connected, and their tokens are sent to "
+    "the addresses that you change."
+)
+NOT_THE_STORED = _(
+    "This is not the one that is stored. To change both, change the addresses first, "
+    "with the stored one, and then this."
+)
+CANNOT_BE_COMPARED = _(
+    "The stored one cannot be read, so nothing can be compared with it. Enter the right "
+    "one and save that first, without changing an address."
+)
+TOO_MANY_GUESSES = _(
+    "Wrong secrets were entered too often. Wait an hour, or put the provider into "
+    "OAUTH_ACCOUNTS_PROVIDERS and change the addresses there."
+)
+ALTERED = _(
+    "The addresses of this provider are not known to be those that were entered here, and "
+    "nothing is sent to it. Put them back, or say that they are right as they are; they "
+    "cannot be changed otherwise."
+)
+ACCEPTED_WITH_SECRET = _(
+    "Secrets, tokens and users are going to be sent there. Accounts are connected, so "
+    "enter the stored secrets below as well."
+)
+SCOPE_WITH_COMMA = _(
+    "No scope has a comma in it: %(scope)s. Enter one per line, without commas."
+)
+UNCONFIRMED = _("Accounts are concerned. Nothing has been saved yet.")
+ELSEWHERE = {
+    "issuer": _("Another provider has this issuer and another token endpoint."),
+    "authorization_endpoint": _(
+        "Another provider has this address and another token endpoint."
+    ),
+}

@@ -64,6 +64,19 @@ def validate_endpoint(value: str) -> None:
         raise ValidationError(_REFUSALS[error.code], code=error.code) from None
 
 
+def validate_issuer(value: str) -> None:
+    """Refuse what no issuer can be (RFC 8414 section 2); there may be none."""
+    schemes = "https?" if conf.DEBUG else "https"
+    if value and not re.fullmatch(rf"{schemes}://[^\s?#@]+", value):
+        raise ValidationError(
+            _(
+                "Enter an https URL without query, fragment or user name, such as "
+                "https://login.tracker.example, or leave it empty."
+            ),
+            code="issuer",
+        )
+
+
 def validate_scopes(value: Any) -> None:
     """Refuse anything but a list of scope tokens (RFC 6749 section 3.3)."""
     if not isinstance(value, list) or not all(

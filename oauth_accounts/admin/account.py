@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext
@@ -44,7 +44,7 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
         "connected",
     )
     list_filter = (
-        filters.StatusFilter,
+        filters.AccountStatusFilter,
         filters.ExpiryFilter,
         filters.RefreshFilter,
         filters.ReasonFilter,
@@ -189,7 +189,8 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("state"))
     def state(self, account: ConnectedAccount) -> str:
-        return badges.pill(advice.state_of(account))
+        pills = ((badges.pill(state),) for state in advice.states_of(account))
+        return format_html_join(" ", "{}", pills)
 
     # One column: beside filters and navigation there is room for few.
     @admin.display(description=_("state"))
@@ -215,9 +216,8 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("reason"))
     def situation(self, account: ConnectedAccount) -> str | None:
-        code = account.status_reason
-        said = history.explained(code) if code else advice.reason_for(account)
-        return said or None
+        said, code = advice.reason_for(account), account.status_reason
+        return f"{said} ({code})" if code else said or None
 
     @admin.display(description=_("what to do"))
     def what_to_do(self, account: ConnectedAccount) -> str:

@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from oauth_accounts import moving
-from oauth_accounts.forms import ALTERED
-from oauth_accounts.models import Provider
+from oauth_accounts.admin.links import Links, linked
+from oauth_accounts.guidance import ALTERED
+from oauth_accounts.models import ConnectedAccount, Provider
 
 
 def summary(provider: Provider) -> str:
@@ -39,12 +40,18 @@ def description(provider: Provider) -> SafeString:
 
 
 def follow_up(
-    modeladmin: Any, request: HttpRequest, provider: Provider, before: dict[str, str]
+    modeladmin: Any,
+    request: HttpRequest,
+    provider: Provider,
+    before: dict[str, str],
+    *,
+    was_in_doubt: bool,
 ) -> None:
     """
     Stop the accounts of a provider that moved, and say what has to be done.
 
-    provider: as it was saved. before: where it was.
+    provider: as it was saved. before: where it was. was_in_doubt: whether its addresses
+    had been changed by SQL.
     """
     if moving.altered_addresses(provider):
         modeladmin.message_user(request, ALTERED, messages.WARNING)
@@ -62,6 +69,31 @@ def follow_up(
         )
         said = text % {"count": count, "slug": provider.slug}
         modeladmin.message_user(request, said, messages.WARNING)
+    elif was_in_doubt and (said := _still_stopped(modeladmin, request, provider)):
+        modeladmin.message_user(request, said, messages.WARNING)
+
+
+def _still_stopped(modeladmin: Any, request: HttpRequest, provider: Provider) -> str:
+    """Say how many accounts the doubt has stopped, and where they are enabled."""
+    stopped = {"status": ConnectedAccount.Status.DISABLED, "reason": "provider_changed"}
+    count = moving.count_up_to_bound(
+        provider.accounts.filter(
+            status=stopped["status"], status_reason=stopped["reason"]
+        )
+    )
+    if not count:
+        return ""
+    text = ngettext(
+        "%(count)d account was stopped while the addresses were in doubt. Enable it "
+        "when it may be used again.",
+        "%(count)d accounts were stopped while the addresses were in doubt. Enable them "
+        "when they may be used again.",
+        count,
+    ) % {"count": count}
+    address = Links(request, modeladmin.admin_site).accounts_at(
+        provider, status__exact=stopped["status"], reason=stopped["reason"]
+    )
+    return format_html("{} {}", text, linked(gettext("Accounts"), address))
 
 
 def _finding() -> str:

@@ -9,13 +9,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts import clock, keyring, reasons
-from oauth_accounts.admin.filters import OVERDUE
+from oauth_accounts.admin.filters import OVERDUE, UNDECRYPTABLE
 from oauth_accounts.models import ConnectedAccount
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
-
-UNDECRYPTABLE = "undecryptable"
 
 _ASK_OWNER = _("Ask its owner to connect it again.")
 
@@ -27,8 +25,9 @@ NEXT_STEPS: dict[str, StrPromise] = {
     ),
     "owner_inactive": _("It works again once its owner is active."),
     "provider_changed": _(
-        "Ask its owner to connect it again, or move all of the provider's accounts "
-        "with: manage.py oauth_accounts rebind"
+        "Enable it when the provider's addresses are again those that it was connected "
+        "at. If the provider has moved, ask its owner to connect it again, or move all "
+        "accounts with: manage.py oauth_accounts rebind"
     ),
     UNDECRYPTABLE: _(
         "Put the key that it was sealed with back into FERNET_KEYS. Nothing is lost "
@@ -40,11 +39,13 @@ NEXT_STEPS: dict[str, StrPromise] = {
 }
 
 
-def state_of(account: ConnectedAccount) -> str:
-    """Return the stored status, unless the key says that the tokens cannot be read."""
+def states_of(account: ConnectedAccount) -> list[str]:
+    """Return the stored status, and whether the key says that the tokens cannot be read."""
     if account.status == ConnectedAccount.Status.REVOKED or _key_is_known(account):
-        return account.status
-    return UNDECRYPTABLE
+        return [account.status]
+    if account.status == ConnectedAccount.Status.ACTIVE:
+        return [UNDECRYPTABLE]
+    return [account.status, UNDECRYPTABLE]
 
 
 def is_overdue(account: ConnectedAccount) -> bool:
@@ -55,29 +56,37 @@ def is_overdue(account: ConnectedAccount) -> bool:
 
 def reason_for(account: ConnectedAccount) -> str:
     """Say in words why the account is in its state; "" where there is nothing to say."""
-    if state_of(account) == UNDECRYPTABLE:
-        return reasons.describe_account(UNDECRYPTABLE)
-    if account.status_reason:
-        return reasons.describe_account(account.status_reason)
+    codes = [account.status_reason] if account.status_reason else []
+    if UNDECRYPTABLE in states_of(account):
+        codes.append(UNDECRYPTABLE)
+    if codes:
+        return " ".join(map(reasons.describe_account, codes))
     return gettext("Its refresh is overdue.") if is_overdue(account) else ""
 
 
 def next_step(account: ConnectedAccount) -> str:
     """Say what to do next; "" for nothing."""
-    state = state_of(account)
-    if state == UNDECRYPTABLE:
-        return str(NEXT_STEPS[state])
-    if state == ConnectedAccount.Status.ACTIVE and is_overdue(account):
+    states = states_of(account)
+    if states == [ConnectedAccount.Status.ACTIVE] and is_overdue(account):
         return gettext(
             "Check that Celery beat or “manage.py oauth_accounts refresh” is running, "
             "and that its provider is not paused."
         )
-    step = NEXT_STEPS.get(account.status_reason) or NEXT_STEPS.get(state)
-    return "" if step is None else str(step)
+    steps = [] if states == [UNDECRYPTABLE] else [_step(account)]
+    if UNDECRYPTABLE in states:
+        steps.insert(0, NEXT_STEPS[UNDECRYPTABLE])
+    return " ".join(str(step) for step in steps if step)
+
+
+def _step(account: ConnectedAccount) -> StrPromise | None:
+    return NEXT_STEPS.get(account.status_reason) or NEXT_STEPS.get(account.status)
 
 
 def _key_is_known(account: ConnectedAccount) -> bool:
     """Say whether the row's key is configured, by its id alone: a list decrypts nothing."""
+    if not account.key_id:
+        # Nothing of it is sealed.
+        return True
     try:
         return account.key_id in keyring.current().ids
     except ImproperlyConfigured:

@@ -54,7 +54,7 @@ class Item:
 def items(report: Report, links: Links) -> list[Item]:
     """Return what needs somebody, the worst first."""
     found = [
-        *_keys(report),
+        *_keys(report, links),
         *_sweeps(report, links),
         *_providers(report, links),
         *_accounts(report, links),
@@ -65,7 +65,7 @@ def items(report: Report, links: Links) -> list[Item]:
     return sorted(found, key=lambda item: order.index(item.tone))
 
 
-def _keys(report: Report) -> Iterable[Item]:
+def _keys(report: Report, links: Links) -> Iterable[Item]:
     if problem := report.keys_problem():
         text = gettext(
             "No token can be read or stored: %(problem)s Put it right in the settings."
@@ -80,7 +80,9 @@ def _keys(report: Report) -> Iterable[Item]:
             "Some accounts are sealed under a key that FERNET_KEYS does not have. Nothing "
             "is lost: put the key back at the end of the list, and they work again."
         )
-        yield Item(tone=badges.BAD, text=text, **keys)
+        accounts = links.accounts(status__exact="undecryptable")
+        shown = {"address": accounts, "link": gettext("Accounts")} if accounts else keys
+        yield Item(tone=badges.BAD, text=text, **shown)
     if ages["older"]:
         text = gettext(
             "Some accounts are still under an older key. Run “manage.py oauth_accounts "

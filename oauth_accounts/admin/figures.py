@@ -14,7 +14,7 @@ from django.utils.translation import gettext, ngettext
 
 from oauth_accounts import keyring, reasons, rotate
 from oauth_accounts.admin import badges, moments
-from oauth_accounts.admin.links import Links
+from oauth_accounts.admin.links import Links, linked
 from oauth_accounts.health.census import Queue
 from oauth_accounts.health.providers import State
 from oauth_accounts.health.report import Report
@@ -90,13 +90,6 @@ def figure(count: int, address: str, *, is_exact: bool = True) -> SafeString:
     """Return a number, as a link where there is something to see."""
     text = number(count, is_exact=is_exact)
     return linked(text, address if count else "")
-
-
-def linked(text: str, address: str) -> SafeString:
-    """Return a text, as a link where there is an address."""
-    if not address:
-        return format_html("{}", text)
-    return format_html('<a href="{}">{}</a>', address, text)
 
 
 def statuses(report: Report, links: Links) -> list[Status]:

@@ -9,11 +9,12 @@ from typing import Any
 
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from oauth_accounts import clock, reasons
+from oauth_accounts import clock, keyring, reasons
 from oauth_accounts.models import (
     AccountEvent,
     BulkAction,
@@ -21,6 +22,7 @@ from oauth_accounts.models import (
     Provider,
 )
 
+UNDECRYPTABLE = "undecryptable"
 # More providers than anybody looks through at the side of a list.
 PROVIDERS_SHOWN = 100
 SOON = timedelta(days=7)
@@ -96,6 +98,27 @@ class StatusFilter(KnownChoices):
 
     def condition(self, value: str) -> Q:
         return Q(status=value)
+
+
+class AccountStatusFilter(StatusFilter):
+    """By status, or by a key that is missing, which reads the whole table."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[Any]:
+        stored = super().lookups(request, model_admin)
+        return [*stored, (UNDECRYPTABLE, _("Undecryptable"))]
+
+    def condition(self, value: str) -> Q:
+        if value != UNDECRYPTABLE:
+            return super().condition(value)
+        holds_nothing = Q(key_id="") | Q(status=ConnectedAccount.Status.REVOKED)
+        return ~holds_nothing & ~Q(key_id__in=_known_keys())
+
+
+def _known_keys() -> tuple[str, ...]:
+    try:
+        return tuple(keyring.current().ids)
+    except ImproperlyConfigured:
+        return ()
 
 
 class ReasonFilter(KnownChoices):

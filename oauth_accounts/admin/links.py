@@ -7,7 +7,9 @@ from typing import Any
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 
 from oauth_accounts.models import ConnectedAccount, PendingRevocation, Provider
 
@@ -69,3 +71,10 @@ class Links:
             return False
         modeladmin = self._site.get_model_admin(model)
         return bool(getattr(modeladmin, f"has_{action}_permission")(self._request))
+
+
+def linked(text: str, address: str) -> SafeString:
+    """Return a text, as a link where there is an address."""
+    if not address:
+        return format_html("{}", text)
+    return format_html('<a href="{}">{}</a>', address, text)

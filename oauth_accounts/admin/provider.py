@@ -193,7 +193,9 @@ class ProviderAdmin(ProviderFacts, CheckedList):
         if secrets or form.changed_endpoints or "client_id" in form.changed_data:
             obj.resume(actor, reason="secret_changed")
         if change:
-            addresses.follow_up(self, request, obj, before)
+            addresses.follow_up(
+                self, request, obj, before, was_in_doubt=form.was_in_doubt
+            )
 
     def delete_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any

@@ -19,6 +19,11 @@ from oauth_accounts.admin.sections import stored_names
 from oauth_accounts.models import AccountEvent, Provider
 
 KEEP = _("Leave it empty to keep what is stored.")
+ENTER = _("Enter the one that is stored, to show that you may decide about addresses.")
+KEEP_OR_PROVE = _(
+    "Leave it empty to keep what is stored. Enter the stored one when you change an "
+    "address: accounts are connected."
+)
 
 
 class FoldedSecret(forms.Widget):
@@ -52,15 +57,19 @@ def fold_secrets(form: Any, provider: Provider, *, needed: bool) -> None:
 
     form: as it is about to be shown. needed: whether they have to be entered once more.
     """
+    in_doubt = "accept_addresses" in form.fields
+    hint = KEEP
+    if moving.holds_tokens(provider):
+        hint = ENTER if in_doubt else KEEP_OR_PROVE
     for name in stored_names(provider):
         field = form.fields.get(f"new_{name}")
         if field is None:
             continue
-        is_open = needed or f"new_{name}" in form.errors
+        is_open = needed or hint is ENTER or f"new_{name}" in form.errors
         state = description(provider, name)
         field.widget = FoldedSecret(field.widget, state, is_open=is_open)
         # The form has made its bound fields before: it looked for what was entered.
-        form[f"new_{name}"].help_text = KEEP
+        form[f"new_{name}"].help_text = hint
 
 
 def description(provider: Provider, name: str) -> SafeString:

@@ -19,7 +19,7 @@ from oauth_accounts.models.pace import Pace
 from oauth_accounts.models.provider_columns import OBJECT_FIELDS, STATE_FIELDS
 from oauth_accounts.protocol.client import OAuth2Client
 from oauth_accounts.protocol.client_config import ClientConfig
-from oauth_accounts.validators import validate_authorization_query
+from oauth_accounts.validators import validate_authorization_query, validate_issuer
 
 # Seconds before expiry, where the project's setting is no number (check E005).
 FALLBACK_MARGIN = 300
@@ -111,6 +111,7 @@ class Provider(Breaker, Pace):
         super().clean()
         self._lock_exclusive_subjects()
         self._require_for_openid()
+        self._check_issuer()
         self._require_objects()
         try:
             validate_authorization_query(
@@ -147,6 +148,12 @@ class Provider(Breaker, Pace):
         missing = [name for name in NEEDED_FOR_OPENID if not getattr(self, name)]
         if self.uses_openid() and missing:
             raise ValidationError(dict.fromkeys(missing, text))
+
+    def _check_issuer(self) -> None:
+        try:
+            validate_issuer(self.issuer)
+        except ValidationError as error:
+            raise ValidationError({"issuer": error}) from None
 
     def _require_objects(self) -> None:
         # Of what Django takes for blank, a field's own validators see nothing.

@@ -142,6 +142,46 @@ class TestUndecryptable:
             assert "does not open with the keys" in page.get_text()
         assert states(admin) == ["Active"]
 
+    def test_it_is_listed_as_such(self, admin: Desk, account: ConnectedAccount) -> None:
+        other = ConnectedAccountFactory(provider=account.provider)
+        other.stored_row().update(key_id="0badcafe")
+        gone = ConnectedAccountFactory(provider=account.provider)
+        gone.stored_row().update(
+            key_id="0badcafe", status="revoked", refresh_due_at=None
+        )
+        empty = ConnectedAccountFactory(provider=account.provider)
+        empty.stored_row().update(key_id="")
+
+        page = admin.page("connectedaccount_changelist", status__exact="undecryptable")
+
+        assert str(other.pk) in str(page)
+        assert not [a for a in (account, gone, empty) if str(a.pk) in str(page)]
+        with override_settings(FERNET_KEYS=[]):
+            found = cells(admin, "state_and_reason", status__exact="undecryptable")
+        assert len(found) == 2
+
+    @pytest.mark.parametrize(
+        ("status", "reason", "said"),
+        [
+            ("disabled", "by_admin", ["Disabled", "An administrator", "Enable it"]),
+            ("needs_reauth", "invalid_grant", ["Needs", "no longer", "Ask its owner"]),
+        ],
+    )
+    def test_what_state_it_is_in_besides_is_said_too(
+        self,
+        admin: Desk,
+        account: ConnectedAccount,
+        status: str,
+        reason: str,
+        said: list[str],
+    ) -> None:
+        account.stored_row().update(
+            key_id="0badcafe", status=status, status_reason=reason, refresh_due_at=None
+        )
+        page = admin.page("connectedaccount_change", account.pk)
+        for word in (*said, "Undecryptable", "does not open", "Put the key"):
+            assert word in page.get_text()
+
     def test_without_keys_the_pages_say_so(
         self, admin: Desk, account: ConnectedAccount
     ) -> None:

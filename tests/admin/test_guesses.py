@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.utils import timezone
 
-from oauth_accounts.forms import NOT_THE_STORED, TOO_MANY_GUESSES
+from oauth_accounts.guidance import NOT_THE_STORED, TOO_MANY_GUESSES
 from oauth_accounts.models import AccountEvent, ConnectedAccount, Provider
 from oauth_accounts.moving import GUESSES_WINDOW, MAX_GUESSES
 from oauth_accounts.testing.server import FakeProvider

@@ -183,7 +183,8 @@ class TestAccounts:
         found = item(admin, "under a key that FERNET_KEYS does not have")
 
         assert words(found).startswith("Act now")
-        assert link(found) == "#keys"
+        address = url("connectedaccount_changelist")
+        assert link(found) == f"{address}?status__exact=undecryptable"
         table = admin.page("health").select_one('section[aria-labelledby="keys"] tbody')
         assert "0badcafe Not in FERNET_KEYS 1" in words(table)
 

@@ -98,6 +98,13 @@ class TestAdd:
                 "token_endpoint_auth_method",
             ),
             ({"slug": "not a slug"}, "slug"),
+            ({"issuer": "foo bar"}, "issuer"),
+            ({"issuer": "forge.example"}, "issuer"),
+            ({"issuer": "ftp://forge.example"}, "issuer"),
+            ({"issuer": "https://forge.example/?tenant=1"}, "issuer"),
+            ({"issuer": "https://me@forge.example"}, "issuer"),
+            ({"scopes": "repo,user"}, "scopes"),
+            ({"scopes": "repo\nuser, gist"}, "scopes"),
         ],
     )
     def test_bad_input_is_an_error_of_its_field(

@@ -9,6 +9,7 @@ import pytest
 from django.test import override_settings
 
 from oauth_accounts import moving
+from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.models import AccountEvent, ConnectedAccount, Provider
 from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
 from oauth_accounts.testing.factories import ConnectedAccountFactory
@@ -117,6 +118,31 @@ class TestAltered:
         assert event.actor == desk.user
         page = desk.page("provider_change", altered.pk)
         assert page.find(attrs={"name": "accept_addresses"}) is None
+
+    def test_the_page_asks_for_it_beforehand(
+        self, desk: Desk, altered: Provider, server: FakeProvider
+    ) -> None:
+        page = desk.page("provider_change", altered.pk)
+        text = page.get_text(" ")
+        assert "enter the stored secrets below as well" in text
+        assert "Enter the one that is stored, to show" in text
+        assert "Leave it empty to keep" not in text
+        assert page.select_one("details:has(#id_new_client_secret)").has_attr("open")
+
+    def test_accounts_that_were_stopped_meanwhile_are_named_when_it_is_over(
+        self, desk: Desk, altered: Provider, server: FakeProvider
+    ) -> None:
+        account = ConnectedAccount.objects.get()
+        with pytest.raises(ProviderMisconfigured):
+            account.refresh()
+        assert again(account).status_reason == "provider_changed"
+
+        response = change(desk, altered, revocation_endpoint=server.revocation_endpoint)
+
+        said, _saved = messages(response)
+        assert "1 account was stopped while the addresses were in doubt" in said
+        again(account).enable()
+        again(account).refresh()
 
     def test_a_secret_of_before_is_the_stored_one(
         self, desk: Desk, altered: Provider, server: FakeProvider

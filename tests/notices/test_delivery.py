@@ -157,7 +157,8 @@ class TestServerAway:
         Notice.objects.update(attempts=30)
         notices.deliver_due()
         wait = Notice.objects.get().due_at - clock.utcnow()
-        assert wait <= timedelta(seconds=notices.UNREACHABLE_SECONDS)
+        # The database's clock is not this process's to the millisecond.
+        assert wait <= timedelta(seconds=notices.UNREACHABLE_SECONDS + 1)
 
     def test_a_server_that_goes_away_midway(self, many, mailbox):
         many(5)
