@@ -18,10 +18,11 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, Value, When
 
 from oauth_accounts import clock
 from oauth_accounts.clock import DatabaseNow
+from oauth_accounts.eligibility import closed_providers, obstacle, own_obstacle
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import BulkAction, BulkItem, ConnectedAccount
 
@@ -35,15 +36,6 @@ BUSY_SECONDS = 90
 PATIENCE = timedelta(days=1)
 
 Kind, Outcome, Status = BulkAction.Kind, BulkItem.Outcome, ConnectedAccount.Status
-
-# The statuses that an action is about.
-ABOUT: dict[str, set[str]] = {
-    Kind.REFRESH: {Status.ACTIVE},
-    Kind.REVOKE: {Status.ACTIVE, Status.NEEDS_REAUTH, Status.DISABLED},
-    Kind.REQUIRE_REAUTH: {Status.ACTIVE},
-    Kind.DISABLE: {Status.ACTIVE, Status.NEEDS_REAUTH},
-    Kind.ENABLE: {Status.DISABLED},
-}
 
 
 def start(kind: str, keys: Iterable[Any], actor: Any) -> BulkAction:
@@ -158,20 +150,6 @@ def _act(action: BulkAction, key: Any) -> tuple[str, str]:
         return Outcome.FAILED, "keys_missing"
 
 
-def obstacle(kind: str, account: ConnectedAccount) -> str:
-    """Return the code of what keeps an action from an account; "" for nothing."""
-    if account.status not in ABOUT[kind]:
-        return account.status
-    if kind == Kind.ENABLE and not account.owner_is_active():
-        return "owner_inactive"
-    if kind == Kind.REFRESH and account.refresh_token is None:
-        return "no_refresh_token"
-    # The refresh would stop the account, and putting the addresses right not start it.
-    if kind == Kind.REFRESH and account.provider.is_in_doubt():
-        return "provider_in_doubt"
-    return ""
-
-
 def _refresh(account: ConnectedAccount, actor: Any) -> tuple[str, str]:
     account.refresh()
     return Outcome.DONE, ""
@@ -215,24 +193,34 @@ def _make_due(action: BulkAction, deadline: float) -> None:
     while time.monotonic() < deadline and (batch := list(waiting[:INSERTED])):
         keys = [item.account_key for item in batch]
         with transaction.atomic(using=_alias()):
-            rows = _accounts(keys).filter(
+            left_out = _left_out(keys)
+            due = [key for key in keys if key not in left_out]
+            rows = _accounts(due).filter(
                 status=Status.ACTIVE, refresh_token__isnull=False
             )
-            due = set(rows.values_list("pk", flat=True))
-            rows.filter(pk__in=due).update(refresh_due_at=DatabaseNow())
-            found = dict.fromkeys(due, (str(Outcome.QUEUED), ""))
-            found |= _passed_over([key for key in keys if key not in due])
-            _note(batch, found)
+            rows.update(refresh_due_at=DatabaseNow())
+            _note(batch, dict.fromkeys(due, (str(Outcome.QUEUED), "")) | left_out)
 
 
-def _passed_over(keys: list[Any]) -> dict[Any, tuple[str, str]]:
-    found: dict[Any, tuple[str, str]] = dict.fromkeys(
-        keys, (str(Outcome.FAILED), "account_deleted")
+def _left_out(keys: list[Any]) -> dict[Any, tuple[str, str]]:
+    """Return what becomes of accounts that the sweep is not asked to refresh."""
+    can_refresh = Case(
+        When(refresh_token__isnull=True, then=Value(0)), default=Value(1)
     )
-    for key, status in _accounts(keys).values_list("pk", "status"):
-        reason = "no_refresh_token" if status == Status.ACTIVE else status
-        found[key] = (str(Outcome.SKIPPED), reason)
-    return found
+    columns = ("pk", "status", "provider", can_refresh)
+    found = {row[0]: row[1:] for row in _accounts(keys).values_list(*columns)}
+    providers = {provider for _status, provider, _can in found.values()}
+    closed = closed_providers(providers, _alias(), waits=True)
+    left_out = {}
+    for key in keys:
+        if key not in found:
+            left_out[key] = (str(Outcome.FAILED), "account_deleted")
+            continue
+        status, provider, can = found[key]
+        code = own_obstacle(Kind.REFRESH, status, can_refresh=bool(can))
+        if code := code or closed.get(provider, ""):
+            left_out[key] = (str(Outcome.SKIPPED), code)
+    return left_out
 
 
 def _look_after(action: BulkAction, deadline: float) -> None:

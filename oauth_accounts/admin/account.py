@@ -21,7 +21,8 @@ from oauth_accounts import reasons
 from oauth_accounts.admin import advice, badges, filters, history, moments, search
 from oauth_accounts.admin.actions import DEEDS, list_actions, may, one_view
 from oauth_accounts.admin.readonly import ReadOnlyAdmin, sealed_columns
-from oauth_accounts.bulk import Kind, obstacle
+from oauth_accounts.bulk import Kind
+from oauth_accounts.eligibility import obstacle
 from oauth_accounts.models import (
     AuthorizationAttempt,
     BulkAction,
@@ -30,6 +31,7 @@ from oauth_accounts.models import (
 )
 
 LABEL_SHOWN = 40
+ABOUT_PROVIDERS = {"provider_in_doubt", "provider_disabled", "provider_paused"}
 
 
 @admin.register(ConnectedAccount)
@@ -161,11 +163,16 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
         return response
 
     def _open_deeds(self, request: HttpRequest, account: ConnectedAccount) -> list[str]:
-        """Return what this user can do to the account as it is now."""
+        """
+        Return what this user can do to the account as it is now.
+
+        What only its provider stands against is among them: the question says so.
+        """
         return [
             kind
             for kind in DEEDS
-            if may(self, request, kind, account) and not obstacle(kind, account)
+            if may(self, request, kind, account)
+            and obstacle(kind, account) in {"", *ABOUT_PROVIDERS}
         ]
 
     def _act_address(self, account: ConnectedAccount, kind: str) -> str:

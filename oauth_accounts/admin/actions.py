@@ -17,21 +17,23 @@ from django.contrib.admin.actions import delete_selected as django_delete_select
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from oauth_accounts import bulk, reasons, workers
+from oauth_accounts.admin import foresight
 from oauth_accounts.admin.own_page import own_page
 from oauth_accounts.bulk import Kind
+from oauth_accounts.eligibility import obstacle
 from oauth_accounts.models import BulkAction, ConnectedAccount
 
 if TYPE_CHECKING:
-    from django_stubs_ext import StrPromise
+    pass
 
 # More than this, or longer than this, and the workers do it: somebody waits for the page.
 MAX_NOW = 100
@@ -49,7 +51,8 @@ class Deed:
     """Of the action in the list."""
     permission: str
     """First word of its codename."""
-    question: StrPromise
+    question: Any
+    """For one account and for several, by `ngettext_lazy`."""
 
     is_grave: bool = False
     """It cannot be taken back here."""
@@ -59,39 +62,52 @@ DEEDS: dict[str, Deed] = {
     Kind.REFRESH: Deed(
         name="refresh_now",
         permission="refresh",
-        question=_("Their providers are asked for new tokens now."),
+        question=ngettext_lazy(
+            "Its provider is asked for a new token now.",
+            "Their providers are asked for new tokens now.",
+        ),
     ),
     Kind.REVOKE: Deed(
         name="revoke_selected",
         permission="revoke",
-        question=_(
+        question=ngettext_lazy(
+            "It stops working at once, its tokens are deleted here, and its provider is "
+            "told. Only its owner can bring it back, by connecting again. Its history is "
+            "kept.",
             "They stop working at once, their tokens are deleted here, and their "
             "providers are told. Only their owners can bring them back, by connecting "
-            "again. Their history is kept."
+            "again. Their history is kept.",
         ),
         is_grave=True,
     ),
     Kind.REQUIRE_REAUTH: Deed(
         name="require_reauth_selected",
         permission="require_reauth",
-        question=_(
+        question=ngettext_lazy(
+            "It stops working until its owner connects it again. Its provider is not "
+            "told, and nothing is deleted.",
             "They stop working until their owners connect them again. Their providers "
-            "are not told, and nothing is deleted."
+            "are not told, and nothing is deleted.",
         ),
         is_grave=True,
     ),
     Kind.DISABLE: Deed(
         name="disable_selected",
         permission="disable",
-        question=_(
+        question=ngettext_lazy(
+            "It stops working and is not refreshed until it is enabled again. Its tokens "
+            "are kept; some providers let go of tokens that are not used.",
             "They stop working and are not refreshed until they are enabled again. "
-            "Their tokens are kept; some providers let go of tokens that are not used."
+            "Their tokens are kept; some providers let go of tokens that are not used.",
         ),
     ),
     Kind.ENABLE: Deed(
         name="enable_selected",
         permission="disable",
-        question=_("They may be used again, and are refreshed next."),
+        question=ngettext_lazy(
+            "It may be used again, and is refreshed next.",
+            "They may be used again, and are refreshed next.",
+        ),
     ),
 }
 
@@ -167,10 +183,8 @@ def _ask(
     kind: str,
     account: ConnectedAccount | None = None,
 ) -> HttpResponse:
-    counted = queryset.order_by().values_list("status").annotate(Count("pk"))
-    by_status = dict(counted)
-    total = sum(by_status.values())
-    concerned = sum(n for status, n in by_status.items() if status in bulk.ABOUT[kind])
+    outlook = foresight.foresee(kind, queryset, at_once=MAX_NOW)
+    total, concerned = outlook.total, outlook.concerned
     shown = list(queryset.select_related("provider", "owner")[:SHOWN])
     return own_page(
         request,
@@ -183,29 +197,14 @@ def _ask(
         concerned=concerned,
         too_many=total > bulk.MAX_ACCOUNTS and bulk.MAX_ACCOUNTS,
         is_left_to_workers=concerned > MAX_NOW,
-        passed_over=[
-            (_pass_over(status, n), n)
-            for status, n in sorted(by_status.items())
-            if status not in bulk.ABOUT[kind]
-        ],
-        shown=shown,
+        question=DEEDS[kind].question % concerned,
+        passed_over=outlook.passed_over,
+        shown=[(one, explain(obstacle(kind, one))) for one in shown],
         more=total - len(shown),
         checkbox_name=ACTION_CHECKBOX_NAME,
         selected=request.POST.getlist(ACTION_CHECKBOX_NAME),
         select_across=request.POST.get("select_across", "0"),
     )
-
-
-def _pass_over(status: str, number: int) -> str:
-    text = ngettext(
-        "%(number)d is passed over, because its status is “%(status)s”.",
-        "%(number)d are passed over, because their status is “%(status)s”.",
-        number,
-    )
-    return text % {
-        "number": number,
-        "status": ConnectedAccount.Status(status).label,
-    }
 
 
 def _begin(
@@ -245,7 +244,7 @@ def _leave_to_workers(modeladmin: Any, request: HttpRequest) -> None:
 
 
 def explain(reason: str) -> str:
-    """Say why an account was passed over, or what went wrong."""
+    """Say why an account is passed over, or what went wrong; "" for nothing."""
     if reason in ConnectedAccount.Status.values:
         label = ConnectedAccount.Status(reason).label
         return gettext("Its status is “%(status)s”.") % {"status": label}

@@ -141,8 +141,8 @@ class TestAltered:
 
         said, _saved = messages(response)
         assert "1 account was stopped while the addresses were in doubt" in said
-        again(account).enable()
-        again(account).refresh()
+        assert again(account).enable()
+        again(altered).require_pinned()
 
     def test_a_secret_of_before_is_the_stored_one(
         self, desk: Desk, altered: Provider, server: FakeProvider

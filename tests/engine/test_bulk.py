@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from oauth_accounts import bulk, clock, sweep, tasks
+from oauth_accounts.eligibility import obstacle
 from oauth_accounts.models import (
     BulkAction,
     BulkItem,
@@ -191,8 +192,8 @@ class TestRefreshes:
     ) -> None:
         Provider.objects.update(token_endpoint="https://elsewhere.example/token")
         account = ConnectedAccount.objects.get(pk=accounts[0].pk)
-        assert bulk.obstacle("refresh", account) == "provider_in_doubt"
-        assert not bulk.obstacle("disable", account)
+        assert obstacle("refresh", account) == "provider_in_doubt"
+        assert not obstacle("disable", account)
         action = order("refresh", accounts, actor)
         bulk.run(action, FOREVER, at_once=True)
         assert said(action) == [("skipped", "provider_in_doubt")] * 3
