@@ -24,7 +24,7 @@ ACCOUNT: dict[str, StrPromise] = {
     "admin_request": _("An administrator asked for it to be connected again."),
     "imported_unverified": _("It was imported and has not been verified."),
     # disabled
-    "by_admin": _("An administrator ended it."),
+    "by_admin": _("By an administrator."),
     "owner_inactive": _("Its owner is not active."),
     "provider_changed": _("The service was set up anew since it was connected."),
     # revoked

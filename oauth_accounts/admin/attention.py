@@ -125,7 +125,7 @@ def _providers(report: Report, links: Links) -> Iterable[Item]:
         states = report.of_code(code)
         for state in states[:NAMED]:
             yield Item(
-                tone=_tone(state),
+                tone=_tone(state, report),
                 text=_advice(state, report),
                 address=links.provider(state.provider),
                 link=str(state.provider),
@@ -145,13 +145,15 @@ def _more(count: int, links: Links) -> Iterable[Item]:
         yield Item(tone=badges.WARNING, text=text, address=address, link=link)
 
 
-def _tone(state: State) -> str:
+def _tone(state: State, report: Report) -> str:
     if state.code == "in_doubt":
         return badges.BAD
     if state.code == "paused":
         refused = state.provider.pause_reason in CLIENT_REFUSED
         return badges.BAD if refused else badges.WARNING
-    return badges.WARNING if state.code == "incomplete" else badges.INFO
+    # One that was only begun stops nobody.
+    used = report.census.count(provider=state.provider.pk)
+    return badges.WARNING if state.code == "incomplete" and used else badges.INFO
 
 
 def _advice(state: State, report: Report) -> str:
@@ -232,9 +234,9 @@ def _revocations(report: Report, links: Links) -> Iterable[Item]:
     box, now = report.outbox, report.register.now
     if box.oldest is not None and now - box.oldest > PATIENCE:
         text = gettext(
-            "A revocation has been waiting since %(time)s. They are sent by the same "
-            "workers, and the reason is in the list."
-        ) % {"time": moments.exact(box.oldest)}
+            "The oldest revocation was asked for %(time)s and has not been sent. The list "
+            "says why; the workers that refresh tokens also send revocations."
+        ) % {"time": moments.distance(box.oldest, now)}
         yield Item(
             tone=badges.WARNING,
             text=text,

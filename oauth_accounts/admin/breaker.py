@@ -8,16 +8,13 @@ from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
-from django.utils.timesince import timeuntil
-from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from oauth_accounts import reasons
-from oauth_accounts.admin import badges
+from oauth_accounts import clock, reasons
+from oauth_accounts.admin import badges, moments
 from oauth_accounts.admin.own_page import address_of, own_page
 from oauth_accounts.models import Provider
 
@@ -36,12 +33,12 @@ def summary(provider: Provider) -> str:
         return ""
     reason = reasons.describe_account(provider.pause_reason)
     if is_open(provider):
-        time = localize(localtime(provider.paused_until))
-        return gettext("Paused until %(time)s: %(reason)s") % {
-            "time": time,
+        assert provider.paused_until is not None  # noqa: S101  # or it would not be paused
+        return gettext("Tried again %(time)s. %(reason)s") % {
+            "time": moments.distance(provider.paused_until, clock.utcnow()),
             "reason": reason,
         }
-    return gettext("One call at a time, after a pause: %(reason)s") % {"reason": reason}
+    return gettext("One call at a time, after a pause. %(reason)s") % {"reason": reason}
 
 
 def description(provider: Provider) -> str:
@@ -68,9 +65,9 @@ def _lines(provider: Provider) -> list[str]:
 
 def _next_steps(provider: Provider) -> list[str]:
     if is_open(provider) and provider.paused_until is not None:
-        left = timeuntil(provider.paused_until)
+        time = moments.exact(provider.paused_until)
         return [
-            gettext("That is in %(duration)s.") % {"duration": left},
+            gettext("Paused until %(time)s.") % {"time": time},
             gettext(
                 "No call is made until then. After that, one call decides how it goes on."
             ),

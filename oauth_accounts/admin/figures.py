@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -143,7 +144,7 @@ def _row(report: Report, state: State, links: Links) -> Row:
     return Row(
         name=linked(str(provider), links.provider(provider)),
         pill=badges.pill(state.code),
-        why=why(state),
+        why=why(state, report.register.now),
         figures=(
             *counts,
             figure(queue.soon, soon, is_exact=census.is_soon_exact),
@@ -152,23 +153,23 @@ def _row(report: Report, state: State, links: Links) -> Row:
     )
 
 
-def why(state: State) -> str:
-    """Say what stops a provider, "" for nothing."""
+def why(state: State, now: datetime) -> str:
+    """Say what stops a provider, "" for nothing. now: by the database's clock."""
     if state.code in {"paused", "trial"}:
         reason = reasons.describe_account(state.provider.pause_reason)
         if state.code == "trial":
-            return gettext("One call at a time, after a pause: %(reason)s") % {
+            return gettext("One call at a time, after a pause. %(reason)s") % {
                 "reason": reason
             }
         until = state.provider.paused_until
         assert until is not None  # noqa: S101  # or it would not be paused
-        return gettext("Paused until %(time)s: %(reason)s") % {
-            "time": moments.exact(until),
+        return gettext("Tried again %(time)s. %(reason)s") % {
+            "time": moments.distance(until, now),
             "reason": reason,
         }
     if state.code == "incomplete":
         names = ", ".join(labels(state.missing))
-        return gettext("Incomplete; enter: %(names)s") % {"names": names}
+        return gettext("Enter: %(names)s") % {"names": names}
     if state.code == "in_doubt":
         return gettext("Nothing is sent: its addresses are in doubt.")
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -22,6 +22,9 @@ from oauth_accounts.models import (
     Provider,
 )
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
 UNDECRYPTABLE = "undecryptable"
 # More providers than anybody looks through at the side of a list.
 PROVIDERS_SHOWN = 100
@@ -30,6 +33,12 @@ NEXT_HOUR = timedelta(hours=1)
 # Sweeps come every minute, and what is refreshed by then is nobody's worry.
 OVERDUE = timedelta(minutes=5)
 STALE = timedelta(days=90)
+
+RESULTS: dict[str, StrPromise] = {
+    "success": _("Success"),
+    "failure": _("Failure"),
+    "rate_limited": _("Too many requests"),
+}
 
 
 class KnownChoices(SimpleListFilter):
@@ -202,11 +211,7 @@ class ResultFilter(KnownChoices):
     parameter_name = "result"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[Any]:
-        return [
-            ("success", _("Success")),
-            ("failure", _("Failure")),
-            ("rate_limited", _("Too many requests")),
-        ]
+        return RESULTS.items()
 
     def condition(self, value: str) -> Q:
         return Q(result=value)

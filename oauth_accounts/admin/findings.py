@@ -105,7 +105,8 @@ TEXTS: Mapping[str, StrPromise] = {
     ),
     "client client_secret_missing": _("Enter the client secret."),
     "client takes_anything": _(
-        "The service took a made-up refresh token for right. Check the token endpoint."
+        "The service accepted a refresh token that was made up, which no service should. "
+        "Check the token endpoint."
     ),
     "client undecided": _(
         "The service answered, but not in a way that says whether they are right. "

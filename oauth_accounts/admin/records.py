@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts import reasons
-from oauth_accounts.admin import badges, filters, search
+from oauth_accounts.admin import badges, filters, moments, search
 from oauth_accounts.admin.readonly import ReadOnlyAdmin, RecordAdmin
 from oauth_accounts.models import (
     AccountEvent,
@@ -20,22 +24,57 @@ from oauth_accounts.models import (
     RefreshStatistic,
 )
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+def _told(
+    name: str,
+    description: StrPromise,
+    describe: Callable[[str], str] = reasons.describe_account,
+    *,
+    with_code: bool = False,
+) -> Any:
+    """Return a column that says in words what the code in another one means."""
+
+    @admin.display(description=description)
+    def column(self: Any, row: Any) -> str:
+        code: str = getattr(row, name)
+        text = describe(code)
+        return f"{text} ({code})" if with_code and text != code else text
+
+    return column
+
+
+class Told(ReadOnlyAdmin):
+    """Moments as people say them, and reasons in words: a list has no room for more."""
+
+    why = _told("reason", _("reason"))
+    why_exactly = _told("reason", _("reason"), with_code=True)
+
+    @admin.display(description=_("time"), ordering="created_at")
+    def at(self, row: Any) -> SafeString | None:
+        return moments.relative(row.created_at)
+
+    @admin.display(description=_("due"))
+    def due(self, row: Any) -> SafeString | None:
+        return moments.relative(row.due_at)
+
 
 @admin.register(AccountEvent)
-class AccountEventAdmin(RecordAdmin):
-    list_display = ("created_at", "kind", "reason", "account", "provider", "actor")
+class AccountEventAdmin(Told, RecordAdmin):
+    list_display = ("at", "kind", "why", "account", "provider", "actor")
     list_filter = (filters.KindFilter, filters.ProviderFilter)
     linked_by = ("account_key",)
     list_select_related = ("account", "provider", "actor")
-    sortable_by = ("created_at",)
+    sortable_by = ("at",)
     # Makes the field appear; what it looks at is in `get_search_results`.
     search_fields = ("account_key",)
     search_help_text = search.HELP
     fields = (
         "created_at",
         "kind",
-        "reason",
-        "meaning",
+        "why_exactly",
         "account",
         "account_key",
         "provider",
@@ -50,23 +89,12 @@ class AccountEventAdmin(RecordAdmin):
         keys = search.account_keys(search_term)
         return queryset.filter(account_key__in=keys), False
 
-    @admin.display(description=_("meaning"))
-    def meaning(self, event: AccountEvent) -> str:
-        return reasons.describe_account(event.reason)
-
 
 @admin.register(AuthorizationAttempt)
-class AuthorizationAttemptAdmin(ReadOnlyAdmin):
+class AuthorizationAttemptAdmin(Told):
     """Deleting is left to permissions, because deleting an account or user cascades here."""
 
-    list_display = (
-        "created_at",
-        "provider",
-        "user",
-        "account",
-        "expires_at",
-        "consumed_at",
-    )
+    list_display = ("at", "provider", "user", "account", "expires", "consumed")
     list_filter = (filters.ProviderFilter,)
     list_select_related = ("provider", "user", "account")
     sortable_by = ()
@@ -85,86 +113,112 @@ class AuthorizationAttemptAdmin(ReadOnlyAdmin):
         "consumed_at",
     )
 
+    @admin.display(description=_("expires"))
+    def expires(self, attempt: AuthorizationAttempt) -> SafeString | None:
+        return moments.relative(attempt.expires_at)
+
+    @admin.display(description=_("consumed"))
+    def consumed(self, attempt: AuthorizationAttempt) -> SafeString | None:
+        return moments.relative(attempt.consumed_at)
+
 
 @admin.register(Notice)
-class NoticeAdmin(RecordAdmin):
+class NoticeAdmin(Told, RecordAdmin):
     list_display = (
-        "created_at",
+        "at",
         "kind",
-        "reason",
+        "why",
         "provider",
-        "account_key",
+        "account_link",
         "status",
-        "last_error",
-        "due_at",
+        "trouble",
+        "due",
     )
-    list_filter = ("status", "kind", "provider")
+    list_filter = ("status", "kind", filters.ProviderFilter)
     list_select_related = ("provider",)
+    sortable_by = ("at",)
     search_fields = ("account_key",)
     fields = (
         "created_at",
         "kind",
-        "reason",
+        "why_exactly",
         "provider",
         "account_key",
         "status",
         "attempts",
-        "last_error",
-        "meaning",
+        "trouble_exactly",
         "due_at",
         "finished_at",
     )
 
-    @admin.display(description=_("meaning"))
-    def meaning(self, notice: Notice) -> str:
-        return reasons.describe_notice(notice.last_error)
+    trouble = _told("last_error", _("last error"), reasons.describe_notice)
+    trouble_exactly = _told(
+        "last_error", _("last error"), reasons.describe_notice, with_code=True
+    )
+
+    @admin.display(description=_("account"))
+    def account_link(self, notice: Notice) -> SafeString:
+        """Return the beginning of the key; it leads to the account while there is one."""
+        address = reverse(
+            "admin:oauth_accounts_connectedaccount_change",
+            args=[notice.account_key],
+            current_app=self.admin_site.name,
+        )
+        return format_html(
+            '<a href="{}" title="{}">{}…</a>',
+            address,
+            notice.account_key,
+            str(notice.account_key)[:8],
+        )
 
 
 @admin.register(PendingRevocation)
-class PendingRevocationAdmin(badges.Styled, RecordAdmin):
+class PendingRevocationAdmin(badges.Styled, Told, RecordAdmin):
     list_display = (
-        "created_at",
+        "at",
         "provider",
         "account",
         "state",
-        "reason",
+        "why",
+        "trouble",
         "attempts",
-        "last_error",
-        "due_at",
+        "due",
     )
     list_filter = (filters.StatusFilter, filters.ProviderFilter)
     linked_by = ("account__id__exact",)
     list_select_related = ("provider", "account")
-    sortable_by = ("created_at",)
+    sortable_by = ("at",)
     fields = (
         "provider",
         "account",
         "account_key",
         "status",
-        "reason",
+        "why_exactly",
         "attempts",
-        "last_error",
-        "meaning",
+        "trouble_exactly",
         "due_at",
         "created_at",
         "finished_at",
     )
+
+    trouble = _told("last_error", _("last error"))
+    trouble_exactly = _told("last_error", _("last error"), with_code=True)
 
     @admin.display(description=_("status"))
     def state(self, pending: PendingRevocation) -> str:
         return badges.pill(pending.status)
 
-    @admin.display(description=_("meaning"))
-    def meaning(self, pending: PendingRevocation) -> str:
-        return reasons.describe_account(pending.last_error)
-
 
 @admin.register(RefreshStatistic)
-class RefreshStatisticAdmin(ReadOnlyAdmin):
+class RefreshStatisticAdmin(Told):
     """Deleting is left to permissions, because deleting a provider cascades here."""
 
-    list_display = ("hour", "provider", "result", "reason", "count")
+    list_display = ("hour", "provider", "outcome", "why", "count")
     list_filter = (filters.ProviderFilter, filters.ResultFilter)
     sortable_by = ("hour",)
     list_select_related = ("provider",)
-    fields = ("hour", "provider", "result", "reason", "count")
+    fields = ("hour", "provider", "outcome", "why_exactly", "count")
+
+    @admin.display(description=_("result"))
+    def outcome(self, statistic: RefreshStatistic) -> str:
+        return str(filters.RESULTS.get(statistic.result, statistic.result))

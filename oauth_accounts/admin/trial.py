@@ -95,10 +95,10 @@ def _conclusion(lines: list[Line]) -> str:
         return text % {"count": failed}
     if doubtful:
         text = ngettext(
-            "It works, as far as can be told without a user. %(count)d line is worth a "
-            "look.",
-            "It works, as far as can be told without a user. %(count)d lines are worth a "
-            "look.",
+            "Nothing stands against it, as far as can be told without a user. %(count)d "
+            "line is worth a look.",
+            "Nothing stands against it, as far as can be told without a user. %(count)d "
+            "lines are worth a look.",
             doubtful,
         )
         return text % {"count": doubtful}

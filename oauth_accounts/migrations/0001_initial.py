@@ -24,6 +24,28 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Health",
+            fields=[
+                (
+                    "id",
+                    models.PositiveSmallIntegerField(
+                        default=1, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "swept_at",
+                    models.DateTimeField(
+                        editable=False, null=True, verbose_name="last sweep began"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "connected accounts health",
+                "verbose_name_plural": "connected accounts health",
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="Provider",
             fields=[
                 (
@@ -211,6 +233,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "pinned_addresses",
+                    oauth_accounts.fields.SealedTextField(
+                        blank=True, null=True, verbose_name="pinned addresses"
+                    ),
+                ),
+                (
                     "uid_path",
                     models.CharField(
                         default="sub",
@@ -236,6 +264,18 @@ class Migration(migrations.Migration):
                         default=list,
                         validators=[oauth_accounts.validators.validate_scopes],
                         verbose_name="scopes",
+                    ),
+                ),
+                (
+                    "scope_descriptions",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="What users read instead of a scope, such as: Read your notes.",
+                        validators=[
+                            oauth_accounts.validators.validate_scope_descriptions
+                        ],
+                        verbose_name="scopes in words",
                     ),
                 ),
                 (
@@ -314,7 +354,21 @@ class Migration(migrations.Migration):
                 (
                     "max_refreshes_per_minute",
                     models.PositiveIntegerField(
-                        blank=True, null=True, verbose_name="refreshes per minute"
+                        blank=True,
+                        help_text="Of all workers together; empty means no limit.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="refreshes per minute",
+                    ),
+                ),
+                (
+                    "grants_url",
+                    models.CharField(
+                        blank=True,
+                        help_text="Where users see, at the provider, what they gave access to.",
+                        max_length=500,
+                        validators=[oauth_accounts.validators.validate_link],
+                        verbose_name="page of granted access",
                     ),
                 ),
                 (
@@ -342,6 +396,20 @@ class Migration(migrations.Migration):
                         max_length=64,
                         verbose_name="pause reason",
                     ),
+                ),
+                (
+                    "pause_count",
+                    models.PositiveIntegerField(
+                        default=0, editable=False, verbose_name="pauses in a row"
+                    ),
+                ),
+                (
+                    "probe_until",
+                    models.DateTimeField(blank=True, editable=False, null=True),
+                ),
+                (
+                    "refresh_slots_at",
+                    models.DateTimeField(blank=True, editable=False, null=True),
                 ),
                 (
                     "authorization_response_iss_parameter_supported",
@@ -376,6 +444,70 @@ class Migration(migrations.Migration):
                 "verbose_name": "provider",
                 "verbose_name_plural": "providers",
                 "ordering": ["name"],
+            },
+        ),
+        migrations.CreateModel(
+            name="BulkAction",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("refresh", "Refresh now"),
+                            ("revoke", "Revoke at the provider"),
+                            ("require_reauth", "Require reauthorisation"),
+                            ("disable", "Disable"),
+                            ("enable", "Enable"),
+                        ],
+                        max_length=32,
+                        verbose_name="action",
+                    ),
+                ),
+                (
+                    "total",
+                    models.PositiveIntegerField(default=0, verbose_name="accounts"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        default=oauth_accounts.clock.utcnow,
+                        verbose_name="time",
+                    ),
+                ),
+                ("busy_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "finished_at",
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="finished"
+                    ),
+                ),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="actor",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "bulk action",
+                "verbose_name_plural": "bulk actions",
+                "ordering": ["-created_at"],
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
@@ -443,6 +575,12 @@ class Migration(migrations.Migration):
                         help_text="For providers whose API lives at an address per tenant.",
                         max_length=500,
                         verbose_name="API base URL",
+                    ),
+                ),
+                (
+                    "pinned_api_base_url",
+                    oauth_accounts.fields.SealedTextField(
+                        blank=True, null=True, verbose_name="pinned API base URL"
                     ),
                 ),
                 (
@@ -577,7 +715,16 @@ class Migration(migrations.Migration):
                 "permissions": [
                     ("refresh_connectedaccount", "Can refresh connected account"),
                     ("revoke_connectedaccount", "Can revoke connected account"),
+                    (
+                        "require_reauth_connectedaccount",
+                        "Can require reauthorisation of connected account",
+                    ),
+                    (
+                        "disable_connectedaccount",
+                        "Can disable and enable connected account",
+                    ),
                 ],
+                "default_permissions": ("delete", "view"),
             },
         ),
         migrations.CreateModel(
@@ -676,6 +823,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "authorization attempt",
                 "verbose_name_plural": "authorization attempts",
                 "ordering": ["-created_at"],
+                "default_permissions": ("delete", "view"),
             },
         ),
         migrations.CreateModel(
@@ -708,8 +856,13 @@ class Migration(migrations.Migration):
                             ("deleted", "Deleted"),
                             ("rejected", "Callback rejected"),
                             ("secret_changed", "Secret changed"),
+                            ("secret_refused", "Wrong secret entered"),
                             ("keys_rotated", "Keys rotated"),
                             ("provider_paused", "Provider paused"),
+                            ("provider_resumed", "Provider resumed"),
+                            ("provider_altered", "Provider altered by SQL"),
+                            ("provider_rebound", "Provider rebound"),
+                            ("provider_asked", "Provider asked by hand"),
                         ],
                         max_length=32,
                         verbose_name="kind",
@@ -776,6 +929,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "account event",
                 "verbose_name_plural": "account events",
                 "ordering": ["-created_at"],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
@@ -814,6 +968,92 @@ class Migration(migrations.Migration):
                 "verbose_name": "refresh statistic",
                 "verbose_name_plural": "refresh statistics",
                 "ordering": ["-hour"],
+                "default_permissions": ("delete", "view"),
+            },
+        ),
+        migrations.CreateModel(
+            name="UnreadAnswer",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("body", oauth_accounts.fields.SealedTextField(verbose_name="body")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        default=oauth_accounts.clock.utcnow,
+                        verbose_name="received",
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="unread_answers",
+                        to="oauth_accounts.connectedaccount",
+                        verbose_name="account",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "unread answer",
+                "verbose_name_plural": "unread answers",
+                "ordering": ["-created_at"],
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="BulkItem",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("account_key", models.UUIDField(verbose_name="account ID")),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("queued", "Due for a refresh"),
+                            ("done", "Done"),
+                            ("skipped", "Skipped"),
+                            ("failed", "Failed"),
+                        ],
+                        default="waiting",
+                        max_length=16,
+                        verbose_name="outcome",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(blank=True, max_length=64, verbose_name="reason"),
+                ),
+                (
+                    "bulk_action",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="items",
+                        to="oauth_accounts.bulkaction",
+                        verbose_name="bulk action",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "account of a bulk action",
+                "verbose_name_plural": "accounts of bulk actions",
+                "ordering": ["id"],
+                "default_permissions": (),
+                "indexes": [
+                    models.Index(
+                        fields=["bulk_action", "outcome", "id"],
+                        name="oauth_accounts_bulk_next",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -907,11 +1147,133 @@ class Migration(migrations.Migration):
                 "verbose_name": "pending revocation",
                 "verbose_name_plural": "pending revocations",
                 "ordering": ["-created_at"],
+                "default_permissions": ("view",),
                 "indexes": [
                     models.Index(
                         condition=models.Q(("due_at__isnull", False)),
                         fields=["due_at"],
                         name="oauth_accounts_revocation_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status", "failed")),
+                        fields=["status", "finished_at"],
+                        name="oauth_accounts_revocation_lost",
+                    ),
+                    models.Index(
+                        fields=["-created_at"], name="oauth_accounts_revoked_newest"
+                    ),
+                    models.Index(
+                        fields=["status", "-created_at"],
+                        name="oauth_accounts_revoked_status",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Notice",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("reauth_required", "Reauthorisation required"),
+                            ("connected", "Connected"),
+                            ("reconnected", "Reconnected"),
+                            ("disconnected", "Disconnected"),
+                        ],
+                        max_length=32,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(blank=True, max_length=64, verbose_name="reason"),
+                ),
+                ("account_key", models.UUIDField(verbose_name="account ID")),
+                (
+                    "generation",
+                    models.PositiveBigIntegerField(default=0, editable=False),
+                ),
+                ("snapshot", models.JSONField(default=dict, editable=False)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("sent", "Sent"),
+                            ("dropped", "Not sent"),
+                            ("failed", "Given up"),
+                        ],
+                        default="waiting",
+                        max_length=16,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "attempts",
+                    models.PositiveIntegerField(default=0, verbose_name="attempts"),
+                ),
+                (
+                    "last_error",
+                    models.CharField(
+                        blank=True, max_length=64, verbose_name="last error"
+                    ),
+                ),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        default=oauth_accounts.clock.utcnow,
+                        null=True,
+                        verbose_name="due",
+                    ),
+                ),
+                ("lease", models.UUIDField(editable=False, null=True)),
+                ("lease_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        default=oauth_accounts.clock.utcnow,
+                        verbose_name="time of the change",
+                    ),
+                ),
+                (
+                    "finished_at",
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="finished"
+                    ),
+                ),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="oauth_accounts.provider",
+                        verbose_name="provider",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "notice",
+                "verbose_name_plural": "notices",
+                "ordering": ["-created_at"],
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("due_at__isnull", False)),
+                        fields=["due_at"],
+                        name="oauth_accounts_notice_due",
                     )
                 ],
             },
@@ -922,6 +1284,78 @@ class Migration(migrations.Migration):
                 condition=models.Q(("refresh_due_at__isnull", False)),
                 fields=["provider", "refresh_due_at"],
                 name="oauth_accounts_account_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="connectedaccount",
+            index=models.Index(
+                fields=["-created_at", "-id"], name="oauth_accounts_account_newest"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="connectedaccount",
+            index=models.Index(fields=["uid"], name="oauth_accounts_account_uid"),
+        ),
+        migrations.AddIndex(
+            model_name="connectedaccount",
+            index=models.Index(
+                fields=["label"],
+                name="oauth_accounts_account_label",
+                opclasses=["varchar_pattern_ops"],
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="connectedaccount",
+            index=models.Index(
+                condition=models.Q(
+                    ("status__in", ("needs_reauth", "revoked", "disabled"))
+                ),
+                fields=["status", "-created_at"],
+                name="oauth_accounts_account_stopped",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="connectedaccount",
+            index=models.Index(
+                condition=models.Q(
+                    ("status__in", ("needs_reauth", "revoked", "disabled"))
+                ),
+                fields=["provider", "status", "-created_at"],
+                name="oauth_accounts_stopped_at",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="connectedaccount",
+            index=models.Index(
+                condition=models.Q(("status_reason", ""), _negated=True),
+                fields=["status_reason", "-created_at"],
+                name="oauth_accounts_account_reason",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="connectedaccount",
+            index=models.Index(
+                condition=models.Q(
+                    ("refresh_token__isnull", True), ("status", "active")
+                ),
+                fields=["expires_at"],
+                name="oauth_accounts_account_ends",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="connectedaccount",
+            index=models.Index(
+                condition=models.Q(("refresh_token_expires_at__isnull", False)),
+                fields=["refresh_token_expires_at"],
+                name="oauth_accounts_account_dies",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="connectedaccount",
+            index=models.Index(
+                condition=models.Q(("refresh_due_at__isnull", True)),
+                fields=["last_refreshed_at"],
+                name="oauth_accounts_account_unused",
             ),
         ),
         migrations.AddConstraint(
@@ -943,6 +1377,16 @@ class Migration(migrations.Migration):
                 ),
                 name="oauth_accounts_known_status",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="accountevent",
+            index=models.Index(
+                fields=["kind", "-created_at"], name="oauth_accounts_event_kind"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="refreshstatistic",
+            index=models.Index(fields=["-hour"], name="oauth_accounts_statistic_hour"),
         ),
         migrations.AddConstraint(
             model_name="refreshstatistic",

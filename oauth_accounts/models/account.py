@@ -47,6 +47,7 @@ class ConnectedAccount(AccountColumns):
     class Meta:
         verbose_name = _("connected account")
         verbose_name_plural = _("connected accounts")
+        default_permissions = ("delete", "view")
         ordering = ["-created_at"]
         permissions: ClassVar = PERMISSIONS
         indexes: ClassVar = [

@@ -78,6 +78,7 @@ class AuthorizationAttempt(models.Model):
     class Meta:
         verbose_name = _("authorization attempt")
         verbose_name_plural = _("authorization attempts")
+        default_permissions = ("delete", "view")
         ordering = ["-created_at"]
 
     def __str__(self) -> str:

@@ -43,6 +43,7 @@ class BulkAction(models.Model):
     class Meta:
         verbose_name = _("bulk action")
         verbose_name_plural = _("bulk actions")
+        default_permissions = ()
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
@@ -75,6 +76,7 @@ class BulkItem(models.Model):
     class Meta:
         verbose_name = _("account of a bulk action")
         verbose_name_plural = _("accounts of bulk actions")
+        default_permissions = ()
         ordering = ["id"]
         indexes: ClassVar = [
             models.Index(

@@ -93,6 +93,7 @@ class AccountEvent(models.Model):
     class Meta:
         verbose_name = _("account event")
         verbose_name_plural = _("account events")
+        default_permissions = ("view",)
         ordering = ["-created_at"]
         indexes: ClassVar = [
             models.Index(
@@ -159,6 +160,7 @@ class RefreshStatistic(models.Model):
     class Meta:
         verbose_name = _("refresh statistic")
         verbose_name_plural = _("refresh statistics")
+        default_permissions = ("delete", "view")
         ordering = ["-hour"]
         indexes: ClassVar = [
             models.Index(fields=["-hour"], name="oauth_accounts_statistic_hour")
@@ -222,6 +224,7 @@ class PendingRevocation(models.Model):
     class Meta:
         verbose_name = _("pending revocation")
         verbose_name_plural = _("pending revocations")
+        default_permissions = ("view",)
         ordering = ["-created_at"]
         indexes: ClassVar = [
             models.Index(

@@ -81,6 +81,7 @@ class Notice(models.Model):
     class Meta:
         verbose_name = _("notice")
         verbose_name_plural = _("notices")
+        default_permissions = ("view",)
         ordering = ["-created_at"]
         indexes = [
             models.Index(

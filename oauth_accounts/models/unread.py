@@ -42,6 +42,7 @@ class UnreadAnswer(models.Model):
     class Meta:
         verbose_name = _("unread answer")
         verbose_name_plural = _("unread answers")
+        default_permissions = ()
         ordering = ["-created_at"]
 
     def __str__(self) -> str:

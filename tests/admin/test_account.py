@@ -163,7 +163,7 @@ class TestUndecryptable:
     @pytest.mark.parametrize(
         ("status", "reason", "said"),
         [
-            ("disabled", "by_admin", ["Disabled", "An administrator", "Enable it"]),
+            ("disabled", "by_admin", ["Disabled", "By an administrator", "Enable it"]),
             ("needs_reauth", "invalid_grant", ["Needs", "no longer", "Ask its owner"]),
         ],
     )

@@ -49,7 +49,7 @@ class TestPage:
     def test_open(self, admin: Desk, paused: Provider) -> None:
         found = words(admin, paused)
 
-        assert "Paused until" in found
+        assert "Tried again in" in found
         assert "The service refused the client ID or secret." in found
         assert "No call is made until then." in found
         assert "1 pause without a success since." in found
@@ -68,7 +68,7 @@ class TestPage:
         assert resume_link(admin, paused) is not None
 
     def test_the_list_says_it_too(self, admin: Desk, paused: Provider) -> None:
-        assert "Paused until" in admin.page("provider_changelist").get_text()
+        assert "Tried again in" in admin.page("provider_changelist").get_text()
         half_open(paused)
         assert "One call at a time" in admin.page("provider_changelist").get_text()
 

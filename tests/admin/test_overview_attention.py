@@ -254,7 +254,7 @@ class TestRevocations:
     def test_one_waits_for_long(self, admin: Desk, account: ConnectedAccount) -> None:
         self.leave(account)
 
-        found = item(admin, "A revocation has been waiting since")
+        found = item(admin, "The oldest revocation was asked for")
 
         address = url("pendingrevocation_changelist")
         assert link(found) == f"{address}?status__exact=pending"

@@ -146,7 +146,7 @@ class TestAsking:
             (
                 Answer(json={"access_token": "t", "token_type": "bearer"}),
                 "Look at this",
-                "took a made-up refresh token for right",
+                "accepted a refresh token that was made up",
             ),
             (
                 Answer(status=400, json={"error": "unauthorized_client"}),

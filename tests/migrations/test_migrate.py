@@ -68,59 +68,6 @@ print("lived on", connection.vendor)
 """
 
 
-BEFORE_THE_BREAKER = """
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-
-state = MigrationExecutor(connection).loader.project_state(("oauth_accounts", "0001_initial"))
-Provider = state.apps.get_model("oauth_accounts", "Provider")
-Provider.objects.create(slug="early", name="Early", client_id="x", pause_reason="")
-print("written")
-"""
-AFTER_IT = """
-from oauth_accounts.models import Provider
-
-early = Provider.objects.get()
-assert (early.pause_count, early.probe_until, early.refresh_slots_at) == (0, None, None)
-assert early.pause(60, "rate_limited") and early.is_paused()
-print("paused")
-"""
-BEFORE_THE_PINS = """
-import uuid
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-
-state = MigrationExecutor(connection).loader.project_state(
-    ("oauth_accounts", "0002_breaker_pace_unread")
-)
-Provider = state.apps.get_model("oauth_accounts", "Provider")
-Account = state.apps.get_model("oauth_accounts", "ConnectedAccount")
-early = Provider.objects.create(
-    slug="early", name="Early", client_id="x", issuer="https://early.example",
-    token_endpoint="https://early.example/token", token_endpoint_auth_method="none",
-)
-for number, url in enumerate(("https://tenant.example/", "")):
-    Account.objects.create(
-        provider=early, uid=number, identity_key=number, api_base_url=url
-    )
-print("written")
-"""
-WITH_PINS = """
-from oauth_accounts.models import ConnectedAccount, Provider
-
-early = Provider.objects.get()
-assert early.pinned_values()["token_endpoint"] == "https://early.example/token"
-assert early.oauth_client()
-for account in ConnectedAccount.objects.all():
-    account.require_pinned()
-    assert bool(account.pinned_api_base_url) == bool(account.api_base_url)
-early.api_base_url = "https://api.early.example/"
-early.save()
-Provider.objects.get().require_pinned()
-print("pinned")
-"""
-
-
 @pytest.fixture(params=KINDS)
 def owned(request, project):
     """The project under each kind of owner."""
@@ -140,41 +87,7 @@ def test_forwards_backwards_and_forwards_again_with_rows(owned):
     assert "lived" in owned.python(LIFE)
 
 
-def test_providers_of_before_the_breaker_have_one(project):
-    project.django("migrate", "oauth_accounts", "0001")
-    assert "written" in project.python(BEFORE_THE_BREAKER)
-
-    project.django("migrate", "oauth_accounts")
-
-    assert "paused" in project.python(AFTER_IT)
-
-
-def test_rows_of_before_the_pins_are_pinned_as_they_are(project):
-    project.django("migrate", "oauth_accounts", "0002")
-    assert "written" in project.python(BEFORE_THE_PINS)
-
-    project.django("migrate", "oauth_accounts")
-    assert "pinned" in project.python(WITH_PINS)
-
-    project.django("migrate", "oauth_accounts", "0002")
-    project.django("migrate", "oauth_accounts")
-    assert "pinned" in project.python(WITH_PINS)
-
-
-def test_pinning_needs_the_keys_and_changes_nothing_without(project):
-    project.django("migrate", "oauth_accounts", "0002")
-    project.python(BEFORE_THE_PINS)
-    keyless = project.under("tests.settings_without_keys")
-
-    result = keyless.try_django("migrate", "--skip-checks", "oauth_accounts")
-
-    assert result.returncode == 1
-    assert "FERNET_KEYS is not set" in result.stderr
-    project.django("migrate", "oauth_accounts")
-    assert "pinned" in project.python(WITH_PINS)
-
-
-def test_without_rows_no_keys_are_needed(project):
+def test_no_keys_are_needed(project):
     keyless = project.under("tests.settings_without_keys")
 
     keyless.django("migrate", "--skip-checks", "oauth_accounts")

@@ -94,8 +94,8 @@ class TestList:
                 True,
             ),
             ({"status_reason": "retrying"}, "Connected", "will be tried again", False),
-            ({"scopes": None}, "Connected", "not stated by the service", False),
-            ({"scopes": []}, "Connected", "Permissions none", True),
+            ({"scopes": None}, "Connected", "Not stated by the service", False),
+            ({"scopes": []}, "Connected", "Permissions None", True),
             ({"last_refreshed_at": None}, "Connected", "Access never renewed", False),
         ],
     )
