@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from django.core.exceptions import ValidationError
@@ -14,6 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured
 from oauth_accounts.protocol.transport import check_url
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 # RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}\Z")
@@ -48,9 +51,8 @@ RESERVED_PARAMETERS = frozenset(
 
 _REFUSALS = {
     "url_refused": _(
-        "Enter an https URL without user name or fragment. Plain http works on loopback "
-        "while DEBUG is on; a port other than 443 needs its host in "
-        "OAUTH_ACCOUNTS_PRIVATE_HOSTS."
+        "This is not an address that can be called: it has characters or a host name "
+        "that no https URL has."
     ),
     "host_refused": _("This host is not in OAUTH_ACCOUNTS_ALLOWED_HOSTS."),
 }
@@ -61,7 +63,29 @@ def validate_endpoint(value: str) -> None:
     try:
         check_url(value, allow_query=True)
     except ProviderMisconfigured as error:
-        raise ValidationError(_REFUSALS[error.code], code=error.code) from None
+        refused = error.code == "url_refused"
+        text = _fault_of(value) if refused else _REFUSALS[error.code]
+        raise ValidationError(text, code=error.code) from None
+
+
+def _fault_of(value: str) -> StrPromise:
+    """Say what is wrong with a URL, by what people get wrong most."""
+    scheme, divided, rest = value.partition("://")
+    if not divided or scheme.lower() not in {"http", "https"}:
+        return _("Enter a whole address, which begins with https://.")
+    if "@" in rest.partition("/")[0]:
+        return _("Enter the address without a user name.")
+    if "#" in rest:
+        return _("Enter the address without a fragment, which is what begins with #.")
+    if scheme.lower() == "http":
+        return _(
+            "Enter an address with https. Plain http works on loopback while DEBUG is on."
+        )
+    if ":" in rest.partition("/")[0].rpartition("]")[2]:
+        return _(
+            "A port other than 443 needs its host in OAUTH_ACCOUNTS_PRIVATE_HOSTS."
+        )
+    return _REFUSALS["url_refused"]
 
 
 def validate_issuer(value: str) -> None:

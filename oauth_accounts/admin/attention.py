@@ -202,9 +202,9 @@ def _accounts(report: Report, links: Links) -> Iterable[Item]:
     if count := report.census.count("needs_reauth"):
         text = ngettext(
             "%(number)s account needs its owner, who has to connect it again. Their page "
-            "of connected accounts says so; tell them where they do not look there.",
+            "of connected accounts says so.",
             "%(number)s accounts need their owners, who have to connect them again. Their "
-            "page of connected accounts says so; tell them where they do not look there.",
+            "page of connected accounts says so.",
             count,
         ) % {"number": number(count, is_exact=report.census.is_stopped_exact)}
         yield Item(

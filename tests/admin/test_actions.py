@@ -402,7 +402,7 @@ class TestOutcomes:
         assert (account.status, account.status_reason) == ("disabled", "by_admin")
         response = done(admin, "enable_selected", account)
         assert outcomes(response) == [
-            "Done It may be used again, and is refreshed next."
+            "Done It is enabled, and is refreshed next."
         ]
         account.refresh_from_db()
         assert account.status == "active"

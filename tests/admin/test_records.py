@@ -98,6 +98,32 @@ def test_what_became_of_a_notice_is_explained(
     assert "There is nobody to write to, or no address." in page.get_text()
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("accountevent", "Disconnected by its owner."),
+        ("notice", "The mail server refused it."),
+        ("pendingrevocation", "The service could not be reached."),
+        ("refreshstatistic", "Success"),
+    ],
+)
+def test_lists_have_words_in_the_place_of_codes(
+    admin: Desk, rows: dict[str, Any], kind: str, words: str
+) -> None:
+    Notice.objects.update(status="failed", last_error="refused")
+    PendingRevocation.objects.update(last_error="unreachable")
+    table = admin.page(f"{kind}_changelist").find("table", id="result_list").get_text()
+    assert words in table
+    assert not [c for c in ("by_owner", "refused_", "unreachable") if c in table]
+
+
+def test_a_notice_leads_to_its_account(admin: Desk, rows: dict[str, Any]) -> None:
+    key = str(rows["notice"].account_key)
+    [link] = admin.page("notice_changelist").find_all("a", title=key)
+    assert admin.client.get(link["href"]).status_code == 200
+    assert len(link.get_text()) < 12
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_number_of_queries_does_not_grow(
     admin: Desk, rows: dict[str, Any], provider: Provider, kind: str

@@ -22,8 +22,8 @@ from tests.command import Child, wait_until
 from tests.protocol.servers import ScriptedServer, answer
 from tests.settings import TEST_DATABASE
 
-# All ten thousand take a minute and more, which is spent on one database.
-USUAL = 10_000 if TEST_DATABASE == "sqlite" else 2_000
+# All ten thousand take more than a minute, which is spent on one database.
+USUAL = 10_000 if TEST_DATABASE == "sqlite" else 500
 ACCOUNTS = int(os.environ.get("TEST_GRANTS", USUAL))
 LOST = 20
 LOST_KEY = "a-key-that-was-lost-and-is-found-again-b81f60"

@@ -82,6 +82,9 @@ def updated(old: Catalog, texts: Catalog) -> Catalog:
         if not text.id:
             continue
         known = old.get(text.id, text.context)
+        if known and known.pluralizable != text.pluralizable:
+            # One that has got a plural is another text.
+            known = None
         new.add(
             text.id,
             known.string if known else None,

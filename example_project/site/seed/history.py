@@ -64,8 +64,10 @@ def statistics(
     """Yield the counts of the last two days: a day's curve, and a bad hour or two."""
     dice = random.Random(SEED)  # made-up data  # nosec B311
     this_hour = now.replace(minute=0, second=0, microsecond=0)
-    for service in SERVICES:
-        for ago in range(HOURS if service.share else 0):
+    # One that is switched off keeps its accounts, and refreshes none.
+    busy = [s for s in SERVICES if s.share and s.fields.get("enabled", True)]
+    for service in busy:
+        for ago in range(HOURS):
             # Like a real day of somewhere: quiet at night, lively in the afternoon.
             day = 0.6 - 0.4 * math.cos((HOURS - ago - 30) * math.tau / 24)
             full = service.share * PER_SHARE * day * dice.uniform(0.9, 1.1)
