@@ -30,7 +30,7 @@ from oauth_accounts.models import (
     Provider,
 )
 
-LABEL_SHOWN = 40
+LABEL_SHOWN = 30
 ABOUT_PROVIDERS = {"provider_in_doubt", "provider_disabled", "provider_paused"}
 
 
@@ -42,7 +42,6 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
         "state_and_reason",
         "expires",
         "owner",
-        "refreshed",
         "connected",
     )
     list_filter = (

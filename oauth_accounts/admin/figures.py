@@ -216,7 +216,8 @@ def work(report: Report, links: Links) -> list[Fact]:
     oldest = min((q.oldest for q in queues if q.oldest), default=None)
     waiting = figure(box.waiting, links.revocations(status__exact="pending"))
     failed = figure(box.failed, links.revocations(status__exact="failed"))
-    at_least = gettext("at least %(number)s")
+    # A number may be a link.
+    at_least = gettext("at least %(number)s") % {"number": "{}"}
     return [
         Fact(name=gettext("Last sweep"), value=_swept(report)),
         Fact(
@@ -234,14 +235,14 @@ def work(report: Report, links: Links) -> list[Fact]:
         Fact(name=gettext("Oldest that is due"), value=_ago(report, oldest)),
         Fact(
             name=gettext("Revocations that wait"),
-            value=waiting if box.is_exact else format_html(at_least, number=waiting),
+            value=waiting if box.is_exact else format_html(at_least, waiting),
         ),
         Fact(
             name=gettext("Oldest revocation that waits"), value=_ago(report, box.oldest)
         ),
         Fact(
             name=gettext("Revocations that were given up"),
-            value=failed if box.is_exact else format_html(at_least, number=failed),
+            value=failed if box.is_exact else format_html(at_least, failed),
         ),
     ]
 

@@ -11,9 +11,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from oauth_accounts import reasons
+from oauth_accounts import clock, reasons
 from oauth_accounts.admin import badges, filters, moments, search
 from oauth_accounts.admin.readonly import ReadOnlyAdmin, RecordAdmin
 from oauth_accounts.models import (
@@ -23,6 +25,8 @@ from oauth_accounts.models import (
     PendingRevocation,
     RefreshStatistic,
 )
+
+LABEL_SHOWN = 30
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -46,6 +50,15 @@ def _told(
     return column
 
 
+def _with_words(state: str, words: str) -> SafeString:
+    """Return a state with what there is to say about it below; "" for nothing."""
+    if not words:
+        return format_html("{}", state)
+    return format_html(
+        '{}<br><span class="oauth-accounts-words">{}</span>', state, words
+    )
+
+
 class Told(ReadOnlyAdmin):
     """Moments as people say them, and reasons in words: a list has no room for more."""
 
@@ -56,6 +69,10 @@ class Told(ReadOnlyAdmin):
     def at(self, row: Any) -> SafeString | None:
         return moments.relative(row.created_at)
 
+    @admin.display(description=_("account"))
+    def account_short(self, row: Any) -> str | None:
+        return Truncator(str(row.account)).chars(LABEL_SHOWN) if row.account else None
+
     @admin.display(description=_("due"))
     def due(self, row: Any) -> SafeString | None:
         return moments.relative(row.due_at)
@@ -63,7 +80,7 @@ class Told(ReadOnlyAdmin):
 
 @admin.register(AccountEvent)
 class AccountEventAdmin(Told, RecordAdmin):
-    list_display = ("at", "kind", "why", "account", "provider", "actor")
+    list_display = ("at", "kind", "why", "account_short", "provider", "actor")
     list_filter = (filters.KindFilter, filters.ProviderFilter)
     linked_by = ("account_key",)
     list_select_related = ("account", "provider", "actor")
@@ -94,7 +111,7 @@ class AccountEventAdmin(Told, RecordAdmin):
 class AuthorizationAttemptAdmin(Told):
     """Deleting is left to permissions, because deleting an account or user cascades here."""
 
-    list_display = ("at", "provider", "user", "account", "expires", "consumed")
+    list_display = ("at", "provider", "user", "account_short", "state")
     list_filter = (filters.ProviderFilter,)
     list_select_related = ("provider", "user", "account")
     sortable_by = ()
@@ -113,27 +130,20 @@ class AuthorizationAttemptAdmin(Told):
         "consumed_at",
     )
 
-    @admin.display(description=_("expires"))
-    def expires(self, attempt: AuthorizationAttempt) -> SafeString | None:
-        return moments.relative(attempt.expires_at)
-
-    @admin.display(description=_("consumed"))
-    def consumed(self, attempt: AuthorizationAttempt) -> SafeString | None:
-        return moments.relative(attempt.consumed_at)
+    @admin.display(description=_("state"))
+    def state(self, attempt: AuthorizationAttempt) -> SafeString:
+        if attempt.consumed_at is not None:
+            word, moment = gettext("Used"), attempt.consumed_at
+        elif attempt.expires_at <= clock.utcnow():
+            word, moment = gettext("Expired"), attempt.expires_at
+        else:
+            word, moment = gettext("Open, expires"), attempt.expires_at
+        return format_html("{} {}", word, moments.relative(moment))
 
 
 @admin.register(Notice)
 class NoticeAdmin(Told, RecordAdmin):
-    list_display = (
-        "at",
-        "kind",
-        "why",
-        "provider",
-        "account_link",
-        "status",
-        "trouble",
-        "due",
-    )
+    list_display = ("at", "change", "provider", "account_link", "state", "due")
     list_filter = ("status", "kind", filters.ProviderFilter)
     list_select_related = ("provider",)
     sortable_by = ("at",)
@@ -151,10 +161,18 @@ class NoticeAdmin(Told, RecordAdmin):
         "finished_at",
     )
 
-    trouble = _told("last_error", _("last error"), reasons.describe_notice)
     trouble_exactly = _told(
         "last_error", _("last error"), reasons.describe_notice, with_code=True
     )
+
+    @admin.display(description=_("change"))
+    def change(self, notice: Notice) -> SafeString:
+        return _with_words(notice.get_kind_display(), self.why(notice))
+
+    @admin.display(description=_("state"))
+    def state(self, notice: Notice) -> SafeString:
+        words = reasons.describe_notice(notice.last_error)
+        return _with_words(notice.get_status_display(), words)
 
     @admin.display(description=_("account"))
     def account_link(self, notice: Notice) -> SafeString:
@@ -174,16 +192,7 @@ class NoticeAdmin(Told, RecordAdmin):
 
 @admin.register(PendingRevocation)
 class PendingRevocationAdmin(badges.Styled, Told, RecordAdmin):
-    list_display = (
-        "at",
-        "provider",
-        "account",
-        "state",
-        "why",
-        "trouble",
-        "attempts",
-        "due",
-    )
+    list_display = ("at", "provider", "account_short", "state", "due")
     list_filter = (filters.StatusFilter, filters.ProviderFilter)
     linked_by = ("account__id__exact",)
     list_select_related = ("provider", "account")
@@ -201,12 +210,12 @@ class PendingRevocationAdmin(badges.Styled, Told, RecordAdmin):
         "finished_at",
     )
 
-    trouble = _told("last_error", _("last error"))
     trouble_exactly = _told("last_error", _("last error"), with_code=True)
 
     @admin.display(description=_("status"))
     def state(self, pending: PendingRevocation) -> str:
-        return badges.pill(pending.status)
+        words = reasons.describe_account(pending.last_error)
+        return _with_words(badges.pill(pending.status), words)
 
 
 @admin.register(RefreshStatistic)

@@ -15,7 +15,7 @@ from django.urls import include, path, reverse
 
 from oauth_accounts import clock
 from oauth_accounts.admin import HealthAdmin
-from oauth_accounts.health import census
+from oauth_accounts.health import census, outbox
 from oauth_accounts.models import ConnectedAccount, Health, Provider
 from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
 from tests.admin.desk import ACCESS, REFRESH, Desk
@@ -171,6 +171,22 @@ class TestNumbers:
         assert "3 accounts were looked at" in said
         assert "Active about" in said
         assert "A key that only few accounts are under may be missing here." in said
+
+    def test_a_long_outbox_is_counted_so_far(
+        self,
+        admin: Desk,
+        account: ConnectedAccount,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        other = ConnectedAccountFactory(provider=account.provider)
+        for one in (account, other):
+            one.revoke()
+        monkeypatch.setattr(outbox, "COUNTABLE", 0)
+
+        page = admin.page("health")
+
+        assert "at least 1" in " ".join(page.get_text(" ").split())
+        assert page.find("a", href=lambda at: at and "status__exact=pending" in at)
 
     def test_a_small_table_is_counted(
         self, admin: Desk, account: ConnectedAccount
