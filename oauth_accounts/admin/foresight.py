@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Case, Count, QuerySet, Value, When
 from django.utils.translation import ngettext
@@ -52,7 +53,7 @@ def foresee(kind: str, rows: QuerySet[ConnectedAccount], *, at_once: int) -> Out
 
 
 def _say(reason: str, number: int) -> str:
-    words = {"number": number}
+    words: dict[str, Any] = {"number": number}
     if reason in ConnectedAccount.Status.values:
         words["status"] = ConnectedAccount.Status(reason).label
         text = ngettext(
