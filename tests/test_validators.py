@@ -25,8 +25,8 @@ def deployed(settings: Any) -> None:
         ("http://login.example/token", "with https"),
         ("https://login.example:8443/token", "OAUTH_ACCOUNTS_PRIVATE_HOSTS"),
         ("https://[2606:4700::1111]:8443/token", "OAUTH_ACCOUNTS_PRIVATE_HOSTS"),
-        ("https://login .example/token", "cannot be called"),
-        ("https://2130706433/token", "cannot be called"),
+        ("https://login .example/token", "no https URL has"),
+        ("https://2130706433/token", "no https URL has"),
     ],
 )
 def test_what_is_wrong_with_an_address(value: str, said: str) -> None:
