@@ -44,7 +44,7 @@ def summary(provider: Provider) -> str:
 def description(provider: Provider) -> str:
     """Say in sentences what the breaker does now and what comes next."""
     if not provider.pause_reason:
-        return gettext("Closed: calls are made.")
+        return gettext("Closed: calls are not paused.")
     pill = badges.pill("paused" if is_open(provider) else "trial")
     lines = format_html_join("", "<li>{}</li>", ((x,) for x in _lines(provider)))
     return format_html('{}<ul class="oauth-accounts-lines">{}</ul>', pill, lines)

@@ -43,7 +43,7 @@ class TestPage:
     def test_closed(self, admin: Desk, transactional_db: None) -> None:
         provider = ProviderFactory()
 
-        assert "Closed: calls are made." in words(admin, provider)
+        assert "Closed: calls are not paused." in words(admin, provider)
         assert resume_link(admin, provider) is None
 
     def test_open(self, admin: Desk, paused: Provider) -> None:
@@ -131,7 +131,7 @@ class TestResume:
         page = admin.page("provider_resume", ProviderFactory().pk)
 
         assert page.find(id="content").find("form") is None
-        assert "Closed: calls are made." in page.get_text()
+        assert "Closed: calls are not paused." in page.get_text()
 
     def test_a_provider_of_the_settings_too(
         self, staff: Callable[..., Desk], paused: Provider
