@@ -31,6 +31,7 @@ from oauth_accounts.admin.lists import CheckedList
 from oauth_accounts.admin.obstacles import obstacle_of
 from oauth_accounts.admin.own_page import address_of
 from oauth_accounts.forms import SECRET_FIELDS, ProviderForm
+from oauth_accounts.guidance import HELP
 from oauth_accounts.models import Provider
 
 
@@ -62,6 +63,14 @@ class ProviderAdmin(ProviderFacts, CheckedList):
             writable=self._is_writable(request, obj),
             operates=self.may_operate(request),
         )
+
+    def get_form(
+        self, request: HttpRequest, obj: Provider | None = None, *args: Any, **kw: Any
+    ) -> Any:
+        if not self._is_writable(request, obj):
+            # Whoever may only look is not told what to enter.
+            kw["help_texts"] = dict.fromkeys(HELP, "")
+        return super().get_form(request, obj, *args, **kw)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Provider | None = None

@@ -131,7 +131,8 @@ def fieldsets_of(
 def _fieldset(section: Section, obj: Provider | None, *, writable: bool) -> Fieldset:
     options: dict[str, Any] = {
         "fields": _shown_fields(section.names, obj, writable=writable),
-        "description": section.guidance,
+        # Whoever may only look is not told how to fill it in.
+        "description": section.guidance if writable else "",
         "classes": ("collapse",) if section.folded else (),
     }
     return section.title, options

@@ -190,6 +190,8 @@ class TestLocks:
         page = admin.page("provider_change", provider.pk)
         assert "OAUTH_ACCOUNTS_PROVIDERS" in page.get_text()
         assert page.find("input", attrs={"name": "name"}) is None
+        assert "What users see" not in page.get_text()
+        assert "register the redirect URI" not in page.get_text()
         assert admin.post("provider_change", provider.pk, name="x").status_code == 403
         assert admin.get("provider_delete", provider.pk).status_code == 403
 
