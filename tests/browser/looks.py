@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -83,18 +84,23 @@ UNFOCUSED = """() => {
   return wrong;
 }"""
 
-_AXE = resources.files("axe_playwright_python") / "axe.min.js"
+
+@cache
+def _axe() -> str:
+    # Not at once: without the extra [browser] these tests are left out, and say so.
+    script = resources.files("axe_playwright_python") / "axe.min.js"
+    return script.read_text()
 
 
 def violations(tab: Any, *, tags: tuple[str, ...] = TAGS) -> list[str]:
     """Return what axe-core finds. tags: of the rules to look at."""
-    tab.evaluate(_AXE.read_text())
+    tab.evaluate(_axe())
     return tab.evaluate(RUN, ["tag", tags, DJANGO])
 
 
 def violations_of_looks(tab: Any) -> list[str]:
     """Return what axe-core finds that was not there in light and wide."""
-    tab.evaluate(_AXE.read_text())
+    tab.evaluate(_axe())
     return tab.evaluate(RUN, ["rule", RULES_OF_LOOKS, DJANGO])
 
 

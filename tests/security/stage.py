@@ -203,7 +203,7 @@ class Stage:
 
 
 def _events() -> list[AccountEvent]:
-    return list(AccountEvent.objects.select_related())
+    return list(AccountEvent.objects.select_related("account", "provider", "actor"))
 
 
 def account_rows() -> list[Any]:
