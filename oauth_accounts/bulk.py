@@ -18,11 +18,16 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router, transaction
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Q, QuerySet
 
 from oauth_accounts import clock
 from oauth_accounts.clock import DatabaseNow
-from oauth_accounts.eligibility import closed_providers, obstacle, own_obstacle
+from oauth_accounts.eligibility import (
+    closed_providers,
+    obstacle,
+    own_obstacle,
+    token_state,
+)
 from oauth_accounts.exceptions import OAuthAccountsError
 from oauth_accounts.models import BulkAction, BulkItem, ConnectedAccount
 
@@ -204,21 +209,18 @@ def _make_due(action: BulkAction, deadline: float) -> None:
 
 def _left_out(keys: list[Any]) -> dict[Any, tuple[str, str]]:
     """Return what becomes of accounts that the sweep is not asked to refresh."""
-    can_refresh = Case(
-        When(refresh_token__isnull=True, then=Value(0)), default=Value(1)
-    )
-    columns = ("pk", "status", "provider", can_refresh)
+    columns = ("pk", "status", "provider", token_state())
     found = {row[0]: row[1:] for row in _accounts(keys).values_list(*columns)}
-    providers = {provider for _status, provider, _can in found.values()}
+    providers = {provider for _status, provider, _token in found.values()}
     closed = closed_providers(providers, _alias(), waits=True)
     left_out = {}
     for key in keys:
         if key not in found:
             left_out[key] = (str(Outcome.FAILED), "account_deleted")
             continue
-        status, provider, can = found[key]
-        code = own_obstacle(Kind.REFRESH, status, can_refresh=bool(can))
-        if code := code or closed.get(provider, ""):
+        status, provider, token = found[key]
+        code = own_obstacle(Kind.REFRESH, status, token) or closed.get(provider)
+        if code:
             left_out[key] = (str(Outcome.SKIPPED), code)
     return left_out
 

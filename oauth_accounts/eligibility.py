@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Case, Q, Value, When
+
+from oauth_accounts import keyring
 from oauth_accounts.models import BulkAction, ConnectedAccount, Provider
 
 Kind, Status = BulkAction.Kind, ConnectedAccount.Status
@@ -21,20 +25,42 @@ ABOUT: dict[str, set[str]] = {
 
 def obstacle(kind: str, account: ConnectedAccount) -> str:
     """Return the code of what keeps an action from an account; "" for nothing."""
-    if code := own_obstacle(
-        kind, account.status, can_refresh=account.refresh_token is not None
-    ):
+    if code := own_obstacle(kind, account.status, _token_of(account)):
         return code
     if kind == Kind.ENABLE and not account.owner_is_active():
         return "owner_inactive"
     return closed_to_refreshes(account.provider) if kind == Kind.REFRESH else ""
 
 
-def own_obstacle(kind: str, status: str, *, can_refresh: bool) -> str:
-    """Return the same by what the account's own row says. can_refresh: it has the token."""
+def own_obstacle(kind: str, status: str, token: str) -> str:
+    """Return the same by what the account's own row says. token: see `token_state`."""
     if status not in ABOUT[kind]:
         return status
-    return "no_refresh_token" if kind == Kind.REFRESH and not can_refresh else ""
+    return token if kind == Kind.REFRESH else ""
+
+
+def token_state() -> Case:
+    """Return what keeps a row's refresh token from being used, as a database sees it."""
+    cases = [When(refresh_token__isnull=True, then=Value("no_refresh_token"))]
+    if (known := _known_keys()) is not None:
+        cases.append(When(~Q(key_id__in=known), then=Value("undecryptable")))
+    return Case(*cases, default=Value(""))
+
+
+def _token_of(account: ConnectedAccount) -> str:
+    if account.refresh_token is None:
+        return "no_refresh_token"
+    known = _known_keys()
+    return "" if known is None or account.key_id in known else "undecryptable"
+
+
+def _known_keys() -> list[str] | None:
+    """Return the ids of the keys at hand; None where FERNET_KEYS is wrong."""
+    try:
+        # Nothing is known of a row that names no key.
+        return ["", *keyring.current().ids]
+    except ImproperlyConfigured:
+        return None
 
 
 def closed_to_refreshes(provider: Provider, *, waits: bool = False) -> str:

@@ -91,7 +91,7 @@ class ProviderForm(_ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._confirmed: set[str] = set()
+        self.confirmed: set[str] = set()
         self.guessed: list[str] = []
         self.stake: moving.Stake | None = None
         self._altered = moving.altered_addresses(self.instance)
@@ -121,7 +121,7 @@ class ProviderForm(_ModelForm):
     def changed_secrets(self) -> list[str]:
         """The names of the secrets that were removed, or entered and not just confirmed."""
         names = [name for name, _secret in self._new_secrets()]
-        return [name for name in names if name not in self._confirmed]
+        return [name for name in names if name not in self.confirmed]
 
     @property
     def changed_endpoints(self) -> list[str]:
@@ -245,7 +245,7 @@ class ProviderForm(_ModelForm):
         if not is_stored:
             self.guessed.append(name)
             return words.NOT_THE_STORED
-        self._confirmed.add(name)
+        self.confirmed.add(name)
         return None
 
     def _check_issuer(self) -> None:

@@ -210,6 +210,7 @@ def _replacement(
         "connected_by_id": attempt.user_id,
         **account.token_values(tokens),
         "status": ConnectedAccount.Status.ACTIVE,
+        "reason_before": "",
     }
 
 

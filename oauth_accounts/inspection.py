@@ -129,7 +129,9 @@ def _client_of(provider: Provider) -> tuple[OAuth2Client | None, Finding]:
     except ImproperlyConfigured:
         return None, Finding(subject=subject, result="fail", code="undecryptable")
     if provider.client_secret is None:
-        return client, Finding(subject=subject, result="skip", code="none")
+        is_public = provider.token_endpoint_auth_method == provider.ClientAuth.NONE
+        code = "none" if is_public else "not_entered"
+        return client, Finding(subject=subject, result="skip", code=code)
     return client, Finding(subject=subject, result="pass", code="readable")
 
 

@@ -242,6 +242,7 @@ def _pause(provider: Provider, keys: list[Any], actor: Any) -> int:
     number = provider.accounts.filter(pk__in=keys).update(
         status=ConnectedAccount.Status.DISABLED,
         status_reason="provider_changed",
+        reason_before="",
         refresh_due_at=None,
     )
     AccountEvent.objects.using(provider.write_alias).bulk_create(

@@ -218,31 +218,43 @@ def require_reauth(
 
 def disable(account: ConnectedAccount, reason: str, actor: Any = None) -> bool:
     """Stop using the account until it is enabled; its tokens are kept."""
-    rows = account.stored_row().exclude(
-        status__in=(account.Status.REVOKED, account.Status.DISABLED)
-    )
+    status = account.Status
+    stop = partial(_change_state, account, kind="disabled", actor=actor)
     # The lease stays: a refresh that is under way may still store what it gets.
-    return _change_state(
-        account,
-        rows,
-        "disabled",
-        actor,
-        status=account.Status.DISABLED,
-        status_reason=reason,
-    )
+    to = {"status": status.DISABLED, "status_reason": reason}
+    if stop(account.stored_row().filter(status=status.ACTIVE), **to, reason_before=""):
+        return True
+    waiting = account.stored_row().filter(status=status.NEEDS_REAUTH)
+    before = waiting.values_list("status_reason", flat=True).first()
+    if before is None:
+        return False
+    return stop(waiting.filter(status_reason=before), **to, reason_before=before)
 
 
 def enable(account: ConnectedAccount, actor: Any = None) -> bool:
-    """Use a disabled account again; the sweep looks at it next."""
-    rows = account.stored_row().filter(status=account.Status.DISABLED)
-    return _change_state(
-        account,
-        rows,
-        "enabled",
-        actor,
-        status=account.Status.ACTIVE,
+    """
+    Use a disabled account again; the sweep looks at it next.
+
+    One that needed its owner when it was disabled still does.
+    """
+    status = account.Status
+    start = partial(_change_state, account, kind="enabled", actor=actor)
+    rows = account.stored_row().filter(status=status.DISABLED)
+    if start(
+        rows.filter(reason_before=""),
+        status=status.ACTIVE,
         status_reason="",
         refresh_due_at=clock.utcnow(),
+    ):
+        return True
+    before = rows.values_list("reason_before", flat=True).first()
+    if not before:
+        return False
+    return start(
+        rows.filter(reason_before=before),
+        status=status.NEEDS_REAUTH,
+        status_reason=before,
+        reason_before="",
     )
 
 

@@ -50,6 +50,16 @@ PROVIDER: dict[str, StrPromise] = {
     "many_rejected": _("More callbacks like these came than are recorded."),
     "secret_changed": _("Its secret or an address was changed."),
     "provider_rebound": _("It moved, and its accounts follow it."),
+    "client_secret": _("The client secret."),
+    "previous_client_secret": _("The previous client secret."),
+    "private_key": _("The private key."),
+    "endpoints_changed": _("An address."),
+    "settings": _("By the settings of this site."),
+    "test": _("To test it."),
+    "discovery": _("To find out its addresses."),
+    "moved": _("It moved."),
+    "confirmed": _("The service confirmed it."),
+    "unsupported": _("The service cannot be told."),
 }
 
 # Why a token could not be had, for administrators.

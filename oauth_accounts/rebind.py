@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from oauth_accounts import fields, keyring
 from oauth_accounts.clock import DatabaseNow
@@ -184,7 +185,14 @@ class _Run:
             status_reason="provider_changed",
         )
         found = list(stopped.select_for_update().values_list("pk", flat=True))
-        accounts.filter(pk__in=found).update(
+        rows = accounts.filter(pk__in=found)
+        # Those that needed their owners before still do. MariaDB assigns from the left.
+        rows.exclude(reason_before="").update(
+            status=ConnectedAccount.Status.NEEDS_REAUTH,
+            status_reason=F("reason_before"),
+            reason_before="",
+        )
+        rows.filter(status=ConnectedAccount.Status.DISABLED).update(
             status=ConnectedAccount.Status.ACTIVE,
             status_reason="",
             refresh_due_at=DatabaseNow(),

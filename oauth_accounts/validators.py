@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts.conf import conf
 from oauth_accounts.exceptions import ProviderMisconfigured
+from oauth_accounts.protocol.addresses import MAX_PORT
 from oauth_accounts.protocol.transport import check_url
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}\Z")
+# A host that is an IP address.
+_NUMBERS = re.compile(r"[0-9.]+|\[[0-9A-Fa-f:.]+\]")
 # Characters of what a user reads instead of a scope.
 MAX_DESCRIPTION = 200
 
@@ -71,21 +74,42 @@ def validate_endpoint(value: str) -> None:
 def _fault_of(value: str) -> StrPromise:
     """Say what is wrong with a URL, by what people get wrong most."""
     scheme, divided, rest = value.partition("://")
-    if not divided or scheme.lower() not in {"http", "https"}:
-        return _("Enter a whole address, which begins with https://.")
-    if "@" in rest.partition("/")[0]:
-        return _("Enter the address without a user name.")
-    if "#" in rest:
-        return _("Enter the address without a fragment, which is what begins with #.")
-    if scheme.lower() == "http":
-        return _(
-            "Enter an address with https. Plain http works on loopback while DEBUG is on."
-        )
-    if ":" in rest.partition("/")[0].rpartition("]")[2]:
-        return _(
-            "A port other than 443 needs its host in OAUTH_ACCOUNTS_PRIVATE_HOSTS."
-        )
-    return _REFUSALS["url_refused"]
+    host = rest.partition("/")[0]
+    port = re.search(r":([0-9]{2,5})$", host)
+    faults: tuple[tuple[bool, StrPromise], ...] = (
+        (
+            not divided or scheme.lower() not in {"http", "https"},
+            _("Enter a whole address, which begins with https://."),
+        ),
+        ("@" in host, _("Enter the address without a user name.")),
+        (
+            "#" in rest,
+            _("Enter the address without a fragment, which is what begins with #."),
+        ),
+        (
+            scheme.lower() == "http",
+            _(
+                "Enter an address with https. Plain http works on loopback while DEBUG is "
+                "on."
+            ),
+        ),
+        (
+            not host.isascii(),
+            _("Write the host name in Latin letters, as punycode (xn--…)."),
+        ),
+        (
+            _NUMBERS.fullmatch(host) is not None,
+            _(
+                "An address that is not public needs its network in "
+                "OAUTH_ACCOUNTS_PRIVATE_HOSTS."
+            ),
+        ),
+        (
+            port is not None and int(port[1]) <= MAX_PORT,
+            _("A port other than 443 needs its host in OAUTH_ACCOUNTS_PRIVATE_HOSTS."),
+        ),
+    )
+    return next((text for is_it, text in faults if is_it), _REFUSALS["url_refused"])
 
 
 def validate_issuer(value: str) -> None:

@@ -26,7 +26,10 @@ def deployed(settings: Any) -> None:
         ("https://login.example:8443/token", "OAUTH_ACCOUNTS_PRIVATE_HOSTS"),
         ("https://[2606:4700::1111]:8443/token", "OAUTH_ACCOUNTS_PRIVATE_HOSTS"),
         ("https://login .example/token", "no https URL has"),
-        ("https://2130706433/token", "no https URL has"),
+        ("https://2130706433/token", "OAUTH_ACCOUNTS_PRIVATE_HOSTS"),
+        ("https://10.0.0.1/token", "OAUTH_ACCOUNTS_PRIVATE_HOSTS"),
+        ("https://login.example:99999/token", "no https URL has"),
+        ("https://exämple.de/token", "punycode"),
     ],
 )
 def test_what_is_wrong_with_an_address(value: str, said: str) -> None:

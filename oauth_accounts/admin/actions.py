@@ -105,8 +105,9 @@ DEEDS: dict[str, Deed] = {
         name="enable_selected",
         permission="disable",
         question=ngettext_lazy(
-            "It may be used again, and is refreshed next.",
-            "They may be used again, and are refreshed next.",
+            "It may be used again, unless it needed its owner before: then it still does.",
+            "They may be used again, except those that needed their owners before: they "
+            "still do.",
         ),
     ),
 }
@@ -183,7 +184,7 @@ def _ask(
     kind: str,
     account: ConnectedAccount | None = None,
 ) -> HttpResponse:
-    outlook = foresight.foresee(kind, queryset, at_once=MAX_NOW)
+    outlook = foresight.foresee(kind, queryset, most_now=MAX_NOW)
     total, concerned = outlook.total, outlook.concerned
     shown = list(queryset.select_related("provider", "owner")[:SHOWN])
     return own_page(
@@ -196,7 +197,7 @@ def _ask(
         total=total,
         concerned=concerned,
         too_many=total > bulk.MAX_ACCOUNTS and bulk.MAX_ACCOUNTS,
-        is_left_to_workers=concerned > MAX_NOW,
+        is_left_to_workers=total > MAX_NOW,
         question=DEEDS[kind].question % concerned,
         passed_over=outlook.passed_over,
         shown=[(one, explain(obstacle(kind, one))) for one in shown],

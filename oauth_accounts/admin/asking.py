@@ -14,8 +14,8 @@ MOST = 10
 WINDOW = timedelta(minutes=10)
 
 TOO_OFTEN = _(
-    "You have asked ten times in ten minutes. Wait a little; what was found before is "
-    "still true."
+    "You have had services asked ten times in ten minutes, which is as often as that is "
+    "possible. Ten minutes after the first of them you can go on."
 )
 
 

@@ -75,14 +75,22 @@ def _keys(report: Report, links: Links) -> Iterable[Item]:
     ages = report.keys_by_age()
     unknown, closed = ages["unknown"], report.failed_as("undecryptable")
     keys = {"address": "#keys", "link": gettext("Keys")}
-    if unknown or closed:
+    accounts = links.accounts(status__exact="undecryptable")
+    shown = {"address": accounts, "link": gettext("Accounts")} if accounts else keys
+    # Of a large table, a sample was looked at.
+    if unknown or (closed and report.census.sampled):
         text = gettext(
             "Some accounts are sealed under a key that FERNET_KEYS does not have. Nothing "
             "is lost: put the key back at the end of the list, and they work again."
         )
-        accounts = links.accounts(status__exact="undecryptable")
-        shown = {"address": accounts, "link": gettext("Accounts")} if accounts else keys
         yield Item(tone=badges.BAD, text=text, **shown)
+    elif closed:
+        text = gettext(
+            "Tokens did not open in the last 24 hours, though no account is under a key "
+            "that FERNET_KEYS does not have. If the key was put back since, nothing is to "
+            "do; a token that is damaged is replaced when its owner connects again."
+        )
+        yield Item(tone=badges.WARNING, text=text, **keys)
     if ages["older"]:
         text = gettext(
             "Some accounts are still under an older key. Run “manage.py oauth_accounts "

@@ -69,7 +69,8 @@ def _next_steps(provider: Provider) -> list[str]:
         return [
             gettext("Paused until %(time)s.") % {"time": time},
             gettext(
-                "No call is made until then. After that, one call decides how it goes on."
+                "Until then nothing is refreshed and nobody can connect; revocations are "
+                "still sent. After that, one call decides how it goes on."
             ),
         ]
     return [

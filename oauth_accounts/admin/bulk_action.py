@@ -109,7 +109,7 @@ DONE = {
     bulk.Kind.REVOKE: _("It was stopped here."),
     bulk.Kind.REQUIRE_REAUTH: _("Its owner has to connect it again."),
     bulk.Kind.DISABLE: _("It is disabled."),
-    bulk.Kind.ENABLE: _("It is enabled, and is refreshed next."),
+    bulk.Kind.ENABLE: _("It is enabled."),
 }
 
 

@@ -6,10 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Count, QuerySet, Value, When
+from django.db.models import Count, QuerySet
 from django.utils.translation import ngettext
 
-from oauth_accounts.eligibility import Kind, closed_providers, own_obstacle
+from oauth_accounts.eligibility import (
+    Kind,
+    closed_providers,
+    own_obstacle,
+    token_state,
+)
 from oauth_accounts.models import ConnectedAccount
 
 
@@ -23,26 +28,22 @@ class Outlook:
     """In words: how many, and why."""
 
 
-def foresee(kind: str, rows: QuerySet[ConnectedAccount], *, at_once: int) -> Outlook:
+def foresee(kind: str, rows: QuerySet[ConnectedAccount], *, most_now: int) -> Outlook:
     """
     Count whom an action is about, and whom it is going to pass over; two queries at most.
 
-    at_once: more accounts than that are refreshed by the sweep, which waits for the
-    provider of each.
+    most_now: more accounts than that are left to the workers, and their refreshes to the
+    sweep, which waits for a provider that is paused.
     """
-    refreshable = Case(
-        When(refresh_token__isnull=True, then=Value(0)), default=Value(1)
-    )
-    counted = rows.order_by().values_list("status", "provider", refreshable)
+    counted = rows.order_by().values_list("status", "provider", token_state())
     groups = [
-        (own_obstacle(kind, status, can_refresh=bool(can)), provider, number)
-        for status, provider, can, number in counted.annotate(Count("pk"))
+        (own_obstacle(kind, status, token), provider, number)
+        for status, provider, token, number in counted.annotate(Count("pk"))
     ]
     total = sum(number for _reason, _provider, number in groups)
     if kind == Kind.REFRESH:
-        left = sum(number for reason, _provider, number in groups if not reason)
         open_to = {p for r, p, _n in groups if not r}
-        closed = closed_providers(open_to, rows.db, waits=left > at_once)
+        closed = closed_providers(open_to, rows.db, waits=total > most_now)
         groups = [(r or closed.get(p, ""), p, number) for r, p, number in groups]
     reasons: Counter[str] = Counter()
     for reason, _provider, number in groups:
@@ -65,6 +66,14 @@ def _say(reason: str, number: int) -> str:
         text = ngettext(
             "%(number)d is passed over, because it has no refresh token.",
             "%(number)d are passed over, because they have no refresh token.",
+            number,
+        )
+    elif reason == "undecryptable":
+        text = ngettext(
+            "%(number)d is passed over, because its token does not open with the keys in "
+            "FERNET_KEYS.",
+            "%(number)d are passed over, because their tokens do not open with the keys in "
+            "FERNET_KEYS.",
             number,
         )
     elif reason == "provider_paused":

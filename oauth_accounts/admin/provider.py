@@ -206,6 +206,14 @@ class ProviderAdmin(ProviderFacts, CheckedList):
                 self, request, obj, before, was_in_doubt=form.was_in_doubt
             )
 
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        # What was entered to show that one knows it has not changed.
+        proved = {f"new_{name}" for name in form.confirmed}
+        form.changed_data = [n for n in form.changed_data if n not in proved]
+        return super().construct_change_message(request, form, *args, **kwargs)
+
     def delete_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -21,6 +21,7 @@ from oauth_accounts.admin.readonly import ReadOnlyAdmin, RecordAdmin
 from oauth_accounts.models import (
     AccountEvent,
     AuthorizationAttempt,
+    ConnectedAccount,
     Notice,
     PendingRevocation,
     RefreshStatistic,
@@ -62,6 +63,9 @@ def _with_words(state: str, words: str) -> SafeString:
 class Told(ReadOnlyAdmin):
     """Moments as people say them, and reasons in words: a list has no room for more."""
 
+    # What is no evidence may go with what it belongs to, and not by the dozen.
+    actions = None
+
     why = _told("reason", _("reason"))
     why_exactly = _told("reason", _("reason"), with_code=True)
 
@@ -78,8 +82,20 @@ class Told(ReadOnlyAdmin):
         return moments.relative(row.due_at)
 
 
+class OfAccounts(Told):
+    """Rows that know an account by its key, and are found by what the account is found by."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not search_term.strip():
+            return queryset, False
+        keys = search.account_keys(search_term)
+        return queryset.filter(account_key__in=keys), False
+
+
 @admin.register(AccountEvent)
-class AccountEventAdmin(Told, RecordAdmin):
+class AccountEventAdmin(OfAccounts, RecordAdmin):
     list_display = ("at", "kind", "why", "account_short", "provider", "actor")
     list_filter = (filters.KindFilter, filters.ProviderFilter)
     linked_by = ("account_key",)
@@ -97,14 +113,6 @@ class AccountEventAdmin(Told, RecordAdmin):
         "provider",
         "actor",
     )
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        if not search_term.strip():
-            return queryset, False
-        keys = search.account_keys(search_term)
-        return queryset.filter(account_key__in=keys), False
 
 
 @admin.register(AuthorizationAttempt)
@@ -142,12 +150,14 @@ class AuthorizationAttemptAdmin(Told):
 
 
 @admin.register(Notice)
-class NoticeAdmin(Told, RecordAdmin):
+class NoticeAdmin(OfAccounts, RecordAdmin):
     list_display = ("at", "change", "provider", "account_link", "state", "due")
     list_filter = ("status", "kind", filters.ProviderFilter)
     list_select_related = ("provider",)
     sortable_by = ("at",)
+    # Makes the field appear; what it looks at is in `get_search_results`.
     search_fields = ("account_key",)
+    search_help_text = search.HELP
     fields = (
         "created_at",
         "kind",
@@ -165,6 +175,13 @@ class NoticeAdmin(Told, RecordAdmin):
         "last_error", _("last error"), reasons.describe_notice, with_code=True
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # It is no foreign key: a notice outlives its account.
+        accounts = ConnectedAccount.objects.filter(pk=OuterRef("account_key"))
+        label = Subquery(accounts.values("label")[:1])
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.annotate(account_label=label)
+
     @admin.display(description=_("change"))
     def change(self, notice: Notice) -> SafeString:
         return _with_words(notice.get_kind_display(), self.why(notice))
@@ -176,17 +193,18 @@ class NoticeAdmin(Told, RecordAdmin):
 
     @admin.display(description=_("account"))
     def account_link(self, notice: Notice) -> SafeString:
-        """Return the beginning of the key; it leads to the account while there is one."""
+        """Return its label, or else the beginning of its key; it leads there either way."""
+        label = getattr(notice, "account_label", None)
         address = reverse(
             "admin:oauth_accounts_connectedaccount_change",
             args=[notice.account_key],
             current_app=self.admin_site.name,
         )
         return format_html(
-            '<a href="{}" title="{}">{}…</a>',
+            '<a href="{}" title="{}">{}</a>',
             address,
             notice.account_key,
-            str(notice.account_key)[:8],
+            Truncator(label or f"{str(notice.account_key)[:8]}…").chars(LABEL_SHOWN),
         )
 
 

@@ -19,6 +19,7 @@ from oauth_accounts.admin.own_page import address_of, own_page
 from oauth_accounts.exceptions import TokenError
 from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
 from oauth_accounts.protocol.discovery import Metadata, discover
+from oauth_accounts.validators import validate_endpoint, validate_issuer
 
 TITLE = _("Start from an issuer")
 SALT = "oauth_accounts.starting"
@@ -37,6 +38,7 @@ class IssuerForm(forms.Form):
     issuer = forms.CharField(
         label=_("Issuer"),
         max_length=500,
+        validators=[validate_issuer, validate_endpoint],
         help_text=_("Such as https://login.tracker.example"),
         widget=AdminTextInputWidget(
             attrs={"class": "vLargeTextField", "inputmode": "url", "autofocus": True}

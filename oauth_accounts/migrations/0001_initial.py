@@ -629,6 +629,10 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, max_length=64, verbose_name="reason"),
                 ),
                 (
+                    "reason_before",
+                    models.CharField(blank=True, editable=False, max_length=64),
+                ),
+                (
                     "last_error",
                     models.CharField(
                         blank=True, max_length=64, verbose_name="last error"
@@ -855,7 +859,7 @@ class Migration(migrations.Migration):
                             ("enabled", "Enabled"),
                             ("deleted", "Deleted"),
                             ("rejected", "Callback rejected"),
-                            ("secret_changed", "Secret changed"),
+                            ("secret_changed", "Secret or address changed"),
                             ("secret_refused", "Wrong secret entered"),
                             ("keys_rotated", "Keys rotated"),
                             ("provider_paused", "Provider paused"),

@@ -30,6 +30,7 @@ ENGINE_FIELDS = (
     "refresh_token_expires_at",
     "status",
     "status_reason",
+    "reason_before",
     "last_error",
     "failure_count",
     "refresh_due_at",
@@ -127,6 +128,8 @@ class AccountColumns(Pinned):
         _("status"), max_length=16, choices=Status, default=Status.ACTIVE
     )
     status_reason = models.CharField(_("reason"), max_length=64, blank=True)
+    # Of a disabled account: why it needed its owner already; empty when it was active.
+    reason_before = models.CharField(max_length=64, blank=True, editable=False)
     last_error = models.CharField(_("last error"), max_length=64, blank=True)
     failure_count = models.PositiveIntegerField(_("failures in a row"), default=0)
     refresh_due_at = models.DateTimeField(_("refresh due"), null=True, blank=True)

@@ -44,7 +44,7 @@ class AccountEvent(models.Model):
         ENABLED = "enabled", pgettext_lazy("account", "Enabled")
         DELETED = "deleted", _("Deleted")
         REJECTED = "rejected", _("Callback rejected")
-        SECRET_CHANGED = "secret_changed", _("Secret changed")
+        SECRET_CHANGED = "secret_changed", _("Secret or address changed")
         SECRET_REFUSED = "secret_refused", _("Wrong secret entered")
         KEYS_ROTATED = "keys_rotated", _("Keys rotated")
         PROVIDER_PAUSED = "provider_paused", _("Provider paused")

@@ -121,7 +121,7 @@ class OAuth2Client:
         "params_refused".
         """
         config = self.config
-        endpoint = self._endpoint("authorization_endpoint", allow_query=True)
+        endpoint = self._endpoint("authorization_endpoint")
         static = static_params(config.authorization_params, AUTHORIZATION_PARAMS)
         names = {name for name, _ in parse_qsl(urlsplit(endpoint).query, True)}
         if names & AUTHORIZATION_PARAMS:
@@ -225,7 +225,7 @@ class OAuth2Client:
 
         Raises TokenError: ReauthRequired "invalid_token" when the token is refused.
         """
-        url = self._endpoint("userinfo_endpoint", allow_query=True)
+        url = self._endpoint("userinfo_endpoint")
         answer = call(
             self._session,
             requests.Request(
@@ -249,11 +249,12 @@ class OAuth2Client:
             raise ProviderUnavailable("bad_answer")
         return dict(profile)
 
-    def _endpoint(self, name: str, *, allow_query: bool = False) -> str:
+    def _endpoint(self, name: str) -> str:
         url: str = getattr(self.config, name)
         if not url:
             raise ProviderMisconfigured("endpoint_missing")
-        check_url(url, allow_query=allow_query)
+        # RFC 6749 sections 3.1 and 3.2: an endpoint may have a query, which is kept.
+        check_url(url, allow_query=True)
         return url
 
     def _post(self, endpoint: str, body: Secret) -> Answer:

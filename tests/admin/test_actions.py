@@ -401,7 +401,7 @@ class TestOutcomes:
         account.refresh_from_db()
         assert (account.status, account.status_reason) == ("disabled", "by_admin")
         response = done(admin, "enable_selected", account)
-        assert outcomes(response) == ["Done It is enabled, and is refreshed next."]
+        assert outcomes(response) == ["Done It is enabled."]
         account.refresh_from_db()
         assert account.status == "active"
         assert account.refresh_due_at is not None

@@ -51,7 +51,7 @@ class TestPage:
 
         assert "Tried again in" in found
         assert "The service refused the client ID or secret." in found
-        assert "No call is made until then." in found
+        assert "Until then nothing is refreshed" in found
         assert "1 pause without a success since." in found
         assert resume_link(admin, paused).get_text() == "Resume calls"
 

@@ -51,6 +51,22 @@ def test_what_has_no_refresh_token(admin: Desk, pair: list[ConnectedAccount]) ->
     assert "passed over" not in asked(admin, "disable_selected", *pair)
 
 
+def test_what_does_not_open(admin: Desk, pair: list[ConnectedAccount]) -> None:
+    pair[0].stored_row().update(key_id="0badcafe")
+    text = asked(admin, "refresh_now", *pair)
+    assert "1 is passed over, because its token does not open with the keys" in text
+    assert "This concerns 2 accounts." in asked(admin, "disable_selected", *pair)
+
+
+def test_more_than_a_few_are_left_to_the_workers(
+    admin: Desk, pair: list[ConnectedAccount], monkeypatch: Any
+) -> None:
+    """Also when one of them is passed over: the order is as long as the selection."""
+    monkeypatch.setattr(actions, "MAX_NOW", 1)
+    pair[0].stored_row().update(refresh_token=None)
+    assert "left to the workers" in asked(admin, "refresh_now", *pair)
+
+
 @pytest.mark.parametrize(
     ("state", "said"),
     [
@@ -104,7 +120,7 @@ def test_two_queries_whatever_the_number(
         ConnectedAccountFactory(provider=provider)
     with CaptureQueriesContext(connection) as queries:
         outlook = foresight.foresee(
-            "refresh", ConnectedAccount.objects.all(), at_once=9
+            "refresh", ConnectedAccount.objects.all(), most_now=9
         )
     assert (outlook.total, outlook.concerned) == (7, 7)
     assert len(queries) == 2

@@ -9,8 +9,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 from oauth_accounts import clock
+from oauth_accounts.health import census
 from oauth_accounts.models import ConnectedAccount, Health, Provider
-from oauth_accounts.testing.factories import ProviderFactory
+from oauth_accounts.testing.factories import ConnectedAccountFactory, ProviderFactory
 from tests.admin.desk import Desk, url
 from tests.rows import alter
 
@@ -193,7 +194,17 @@ class TestAccounts:
     ) -> None:
         provider.refresh_statistics.record("failure", "undecryptable")
 
-        assert item(admin, "under a key that FERNET_KEYS does not have")
+        assert words(item(admin, "Tokens did not open")).startswith("Look at it")
+
+    def test_in_a_large_table_they_are_the_sign_of_a_key_that_is_missing(
+        self, admin: Desk, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(census, "SAMPLE", 3)
+        ConnectedAccountFactory.create_batch(9, provider=provider)
+        provider.refresh_statistics.record("failure", "undecryptable")
+
+        found = item(admin, "under a key that FERNET_KEYS does not have")
+        assert words(found).startswith("Act now")
 
     def test_an_older_key(
         self, admin: Desk, account: ConnectedAccount, settings: Any

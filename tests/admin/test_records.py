@@ -119,9 +119,21 @@ def test_lists_have_words_in_the_place_of_codes(
 
 def test_a_notice_leads_to_its_account(admin: Desk, rows: dict[str, Any]) -> None:
     key = str(rows["notice"].account_key)
-    [link] = admin.page("notice_changelist").find_all("a", title=key)
+    [link] = admin.page("notice_changelist", q="anna").find_all("a", title=key)
     assert admin.client.get(link["href"]).status_code == 200
-    assert len(link.get_text()) < 12
+    assert link.get_text() == "alice@provider.example"
+    assert not admin.page("notice_changelist", q="nobody").find_all("a", title=key)
+    ConnectedAccount.objects.all().delete()
+    [link] = admin.page("notice_changelist", q=key).find_all("a", title=key)
+    assert link.get_text() == f"{key[:8]}…"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_deleted_by_the_dozen(
+    admin: Desk, rows: dict[str, Any], kind: str
+) -> None:
+    page = admin.page(f"{kind}_changelist")
+    assert page.find("select", attrs={"name": "action"}) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -145,6 +145,20 @@ class TestFollow:
 
         assert again(account).status_reason == "owner_inactive"
 
+    def test_who_needed_its_owner_before_still_does(self, make_account, moved, old):
+        waiting, other = make_account(), make_account(uid="other")
+        for account in (waiting, other):
+            if account is waiting:
+                account.require_reauth(reason="identity_changed")
+            account.disable(reason="provider_changed")
+
+        run(moved(), old)
+
+        assert again(waiting).status == "needs_reauth"
+        assert again(waiting).status_reason == "identity_changed"
+        assert again(waiting).refresh_due_at is None
+        assert again(other).status == "active"
+
     def test_other_providers_are_none_of_its_business(self, make_account, moved, old):
         account = make_account()
         other = Provider.objects.create(slug="other", issuer=old.iss)

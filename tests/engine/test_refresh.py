@@ -630,6 +630,28 @@ class TestMeanwhile:
         assert not refresh.reactions.disable(account, "by_admin")
         assert account.events.count() == 1
 
+    @pytest.mark.parametrize("reason", ["identity_changed", "imported_unverified"])
+    def test_enabled_again_it_needs_its_owner_if_it_did_before(self, account, reason):
+        assert refresh.reactions.require_reauth(account, reason)
+        assert refresh.reactions.disable(account, "by_admin")
+        stored = ConnectedAccount.objects.get(pk=account.pk)
+        assert (stored.status, stored.status_reason) == ("disabled", "by_admin")
+
+        assert refresh.reactions.enable(account)
+
+        assert (account.status, account.status_reason) == ("needs_reauth", reason)
+        stored = ConnectedAccount.objects.get(pk=account.pk)
+        assert (stored.status, stored.status_reason) == ("needs_reauth", reason)
+        assert (stored.reason_before, stored.refresh_due_at) == ("", None)
+        assert not refresh.reactions.enable(account)
+
+    def test_enabled_again_it_is_used_if_it_was_before(self, account):
+        assert refresh.reactions.disable(account, "by_admin")
+        assert refresh.reactions.enable(account)
+        stored = ConnectedAccount.objects.get(pk=account.pk)
+        assert (stored.status, stored.status_reason) == ("active", "")
+        assert stored.refresh_due_at is not None
+
     def test_needs_reauth_twice_is_one_event_and_one_signal(self, account, told):
         twin = ConnectedAccount.objects.get(pk=account.pk)
         assert refresh.reactions.require_reauth(account, "invalid_grant")
