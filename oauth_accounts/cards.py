@@ -127,8 +127,15 @@ class Card:
 
     @property
     def permissions(self) -> list[Permission]:
-        """What was granted; none as well when the provider does not say."""
-        return self._described(self.account.scopes or [])
+        """
+        What was granted; what was asked for when the provider did not say.
+
+        RFC 6749 section 5.1: it has to say where it granted something else.
+        """
+        granted = self.account.scopes
+        return self._described(
+            self.account.requested_scopes if granted is None else granted
+        )
 
     @property
     def missing(self) -> list[Permission]:

@@ -35,6 +35,7 @@ PAGES = set("admin advice ages cards forms inputs notices pages reasons views".s
 # Columns that no page names.
 UNSEEN = {
     *("attempt_started_at", "generation", "identity_key", "lease", "lease_until"),
+    "reason_before",
     *("browser_hash", "code_verifier", "nonce", "state_hash"),
     *("busy_until", "probe_until", "refresh_slots_at", "snapshot"),
 }

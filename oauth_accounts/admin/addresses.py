@@ -35,7 +35,10 @@ def description(provider: Provider) -> SafeString:
         ),
     )
     return format_html(
-        "<p>{}</p><ul>{}</ul><p>{}</p>", _finding(), rows, _remedy(provider)
+        '<p>{}</p><ul class="oauth-accounts-lines">{}</ul><p>{}</p>',
+        _finding(),
+        rows,
+        _remedy(provider),
     )
 
 

@@ -179,8 +179,9 @@ class NoticeAdmin(OfAccounts, RecordAdmin):
         # It is no foreign key: a notice outlives its account.
         accounts = ConnectedAccount.objects.filter(pk=OuterRef("account_key"))
         label = Subquery(accounts.values("label")[:1])
-        rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.annotate(account_label=label)
+        rows = super().get_queryset(request)
+        labelled: QuerySet[Any] = rows.annotate(account_label=label)
+        return labelled
 
     @admin.display(description=_("change"))
     def change(self, notice: Notice) -> SafeString:

@@ -8,12 +8,16 @@ clients that follow metadata at run time are why no user's request gets here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from oauth_accounts.exceptions import ProviderMisconfigured, ProviderUnavailable
+from oauth_accounts.exceptions import (
+    ProviderMisconfigured,
+    ProviderUnavailable,
+    TokenError,
+)
 from oauth_accounts.protocol.documents import fetch_document
 from oauth_accounts.protocol.transport import check_url
 
@@ -99,11 +103,37 @@ def discover(issuer: str) -> Metadata:
     ProviderUnavailable "discovery_unreachable" when no answer came. Nothing finer: whoever
     may ask could learn from it what listens in the network of this machine.
     """
-    for url in well_known_urls(issuer):
+    places = well_known_urls(issuer)
+    for number, url in enumerate(places, 1):
         metadata = _read(_fetch(url), issuer)
         if metadata is not None:
-            return metadata
+            return _completed(metadata, places[number:])
     raise ProviderMisconfigured("discovery_bad_document")
+
+
+def _completed(metadata: Metadata, places: Iterable[str]) -> Metadata:
+    """
+    Return metadata with what a second document of the same server says besides.
+
+    OpenID Connect Discovery section 3 knows no revocation endpoint, and some servers name
+    theirs in the document of RFC 8414 only. Without it, disconnecting would end tokens
+    here and nowhere else.
+    """
+    if metadata.revocation_endpoint:
+        return metadata
+    for url in places:
+        try:
+            other = _read(_fetch(url), metadata.issuer)
+        except TokenError:
+            # It is about what the first document left out, which may be nothing.
+            break
+        if other is not None and all(
+            getattr(other, name) == getattr(metadata, name) for name in REQUIRED
+        ):
+            said = {name: getattr(other, name) for name in ENDPOINTS}
+            left_out = {n: v for n, v in said.items() if not getattr(metadata, n)}
+            return replace(metadata, **left_out)
+    return metadata
 
 
 def well_known_urls(issuer: str) -> list[str]:

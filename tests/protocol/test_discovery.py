@@ -74,7 +74,8 @@ class TestPlaces:
         places = [url.removeprefix(server.url) for url in well_known_urls(issuer)]
         serve(server, places[number], document(issuer))
         assert discover(issuer).token_endpoint == f"{issuer}/token"
-        assert asked(server) == places[: number + 1]
+        # Those after it are asked for a revocation endpoint, which it does not name.
+        assert asked(server) == places
         assert {received.method for received in server.requests} == {"GET"}
 
     def test_a5_2_a_page_in_a_place_is_not_the_end(self, server):
@@ -85,6 +86,46 @@ class TestPlaces:
             else answer(200, body=b"<!doctype html>")
         )
         assert discover(server.url).issuer == server.url
+
+
+class TestTwoDocuments:
+    """OpenID Connect Discovery has no revocation endpoint; RFC 8414 has."""
+
+    def serve_both(self, server, openid, oauth):
+        found = {OPENID: answer(200, openid), OAUTH: oauth}
+        server.reply = lambda received: found.get(received.target, NOTHING)
+
+    def test_the_second_completes_the_first(self, server):
+        more = {"revocation_endpoint": f"{server.url}/r", "jwks_uri": f"{server.url}/b"}
+        openid = document(server.url, jwks_uri=f"{server.url}/a")
+        self.serve_both(server, openid, answer(200, document(server.url, **more)))
+        metadata = discover(server.url)
+        assert metadata.revocation_endpoint == f"{server.url}/r"
+        assert metadata.jwks_uri == f"{server.url}/a"
+
+    def test_it_is_not_asked_when_nothing_is_missing(self, server):
+        openid = document(server.url, revocation_endpoint=f"{server.url}/r")
+        self.serve_both(server, openid, answer(200, document(server.url)))
+        assert discover(server.url).revocation_endpoint == f"{server.url}/r"
+        assert asked(server) == [OPENID]
+
+    @pytest.mark.parametrize(
+        "changes", [{"token_endpoint": "/other"}, {"issuer": "https://other.example"}]
+    )
+    def test_a5_1_another_server_is_not_believed(self, server, changes):
+        changes = {
+            n: f"{server.url}{v}" if v[0] == "/" else v for n, v in changes.items()
+        }
+        other = document(server.url, revocation_endpoint=f"{server.url}/r", **changes)
+        self.serve_both(server, document(server.url), answer(200, other))
+        assert discover(server.url).revocation_endpoint == ""
+
+    @pytest.mark.parametrize(
+        "second", [b"nonsense\r\n\r\n", answer(302), answer(200, body=b"[")]
+    )
+    def test_one_that_cannot_be_read_takes_nothing_away(self, server, second):
+        self.serve_both(server, document(server.url), second)
+        assert discover(server.url).token_endpoint == f"{server.url}/token"
 
 
 class TestWhatIsRead:
