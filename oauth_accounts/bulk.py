@@ -74,6 +74,20 @@ def run_all(seconds: float) -> bool:
     return False
 
 
+def has_refreshes_to_order() -> bool:
+    """Say whether there are refreshes that are not left to the sweep yet."""
+    items = BulkItem.objects.using(_alias()).filter(outcome=Outcome.WAITING)
+    return items.filter(
+        bulk_action__kind=Kind.REFRESH, bulk_action__finished_at__isnull=True
+    ).exists()
+
+
+def waits_for_refreshes() -> bool:
+    """Say whether there is an order that waits for what the sweep makes of it."""
+    rows = BulkAction.objects.using(_alias()).filter(finished_at__isnull=True)
+    return rows.filter(kind=Kind.REFRESH).exists()
+
+
 def run(action: BulkAction, seconds: float, *, at_once: bool = False) -> None:
     """
     Go on with an order, unless somebody else is at it.

@@ -100,6 +100,9 @@ def refresh_due_accounts(forks: int = FORKS, links: int = LINKS) -> None:
     done = sweep.run(limit=TASK_ACCOUNTS, max_seconds=TASK_SECONDS).done
     in_time = time.monotonic() - started < TASK_SECONDS
     if links <= 0 or (done < TASK_ACCOUNTS and in_time):
+        if done and bulk.waits_for_refreshes():
+            # Somebody looks at a page that says how far they are.
+            enqueue(run_bulk_actions, 0)
         return
     for _hand in range(2 if forks > 0 else 1):
         enqueue(refresh_due_accounts, max(0, forks - 1), links - 1)
@@ -142,8 +145,12 @@ def run_bulk_actions(links: int = LINKS) -> None:
 
     links: how many tasks may follow this one.
     """
+    has_ordered = bulk.has_refreshes_to_order()
     if bulk.run_all(TASK_SECONDS) and links > 0:
         enqueue(run_bulk_actions, links - 1)
+    if has_ordered:
+        # They are due now; the next sweep by beat may be a minute away.
+        enqueue(refresh_due_accounts)
 
 
 @task("purge_expired_attempts")

@@ -171,6 +171,22 @@ class TestRefreshes:
         assert said(action) == [("done", "")] * 3
         assert is_finished(action)
 
+    def test_tasks_call_each_other_and_come_to_an_end(
+        self, accounts: list[ConnectedAccount], actor: User, monkeypatch: Any
+    ) -> None:
+        """Nobody waits for beat twice, and what stays queued sends no more messages."""
+        sent: list[Any] = []
+        monkeypatch.setattr(tasks, "enqueue", lambda *sending: sent.append(sending))
+        action = order("refresh", accounts, actor)
+        tasks.run_bulk_actions()
+        assert sent == [(tasks.refresh_due_accounts,)]
+        tasks.refresh_due_accounts()
+        assert sent[1:] == [(tasks.run_bulk_actions, 0)]
+        tasks.run_bulk_actions(0)
+        assert said(action) == [("done", "")] * 3
+        tasks.refresh_due_accounts()
+        assert len(sent) == 2
+
     def test_what_cannot_be_refreshed_is_passed_over(
         self, accounts: list[ConnectedAccount], actor: User
     ) -> None:
