@@ -51,7 +51,7 @@ class ProviderForm(_ModelForm):
     # Not text: a form would strip the blank, which nearly every provider wants.
     scope_separator = forms.ChoiceField(
         label=_("Scope separator"),
-        choices=[(" ", _("blank (RFC 6749)")), (",", _("comma"))],
+        choices=words.SEPARATORS,
         initial=" ",
         help_text=words.SEPARATOR,
     )

@@ -96,6 +96,7 @@ HELP: dict[str, StrPromise] = {
 }
 SCOPES = _("One per line, such as issues:read. The service's documentation lists them.")
 SEPARATOR = _("What stands between two of them. A blank is right for most services.")
+SEPARATORS = [(" ", _("blank (RFC 6749)")), (",", _("comma"))]
 CHALLENGES = _("As in the service's metadata, one per line; empty when unknown.")
 WORDS = _(
     "What users read instead of a scope. One per line, the scope first: "

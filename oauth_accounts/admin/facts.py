@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -15,11 +15,13 @@ from oauth_accounts.admin import (
     breaker,
     comparison,
     condition,
+    history,
     stored,
     tallies,
     trial,
 )
 from oauth_accounts.exceptions import ProviderMisconfigured
+from oauth_accounts.guidance import SEPARATORS
 from oauth_accounts.models import Provider
 from oauth_accounts.registration import redirect_uri
 
@@ -45,6 +47,9 @@ class ProviderFacts(_Base):
         "account_count",
         "refreshes",
         "test",
+        "scopes_shown",
+        "descriptions_shown",
+        "separator_shown",
     )
 
     @admin.display(description=_("accounts"), ordering="_accounts")
@@ -79,6 +84,24 @@ class ProviderFacts(_Base):
     @admin.display(description=_("metadata"))
     def comparison(self, provider: Provider) -> str:
         return comparison.link(self, provider)
+
+    # In the place of fields, for who may not change them.
+
+    @admin.display(description=_("Scopes"))
+    def scopes_shown(self, provider: Provider) -> str:
+        return history.scopes(provider.scopes)
+
+    @admin.display(description=_("Scopes in words"))
+    def descriptions_shown(self, provider: Provider) -> str | None:
+        described = provider.scope_descriptions or {}
+        lines = format_html_join("", "<li><code>{}</code> {}</li>", described.items())
+        if not lines:
+            return None
+        return format_html('<ul class="oauth-accounts-scopes">{}</ul>', lines)
+
+    @admin.display(description=_("Scope separator"))
+    def separator_shown(self, provider: Provider) -> str:
+        return str(dict(SEPARATORS).get(provider.scope_separator, "–"))
 
     @admin.display(description=_("redirect URI"))
     def callback(self, provider: Provider) -> str:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 STORED = "_stored_secrets"
+# What stands in the place of a field that holds a list, an object or a blank.
+READABLE = {
+    "scopes": "scopes_shown",
+    "scope_descriptions": "descriptions_shown",
+    "scope_separator": "separator_shown",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,7 +183,7 @@ def _shown_fields(
     shown: list[str] = []
     for name in names:
         if name not in SECRET_FIELDS:
-            shown.append(name)
+            shown.append(name if writable else READABLE.get(name, name))
         elif not writable:
             shown.append(f"{name}_hint")
         else:

@@ -190,6 +190,8 @@ class TestLocks:
         page = admin.page("provider_change", provider.pk)
         assert "OAUTH_ACCOUNTS_PROVIDERS" in page.get_text()
         assert page.find("input", attrs={"name": "name"}) is None
+        assert [c.get_text() for c in page.select(".oauth-accounts-scopes code")]
+        assert "blank (RFC 6749)" in page.get_text()
         assert "What users see" not in page.get_text()
         assert "register the redirect URI" not in page.get_text()
         assert admin.post("provider_change", provider.pk, name="x").status_code == 403
