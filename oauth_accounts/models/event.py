@@ -245,7 +245,7 @@ class PendingRevocation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.pk)
+        return f"{self.get_status_display()}: {self.account_key}"
 
     def sealing_context(self, field_name: str) -> dict[str, str]:
         """Return the place the token was sealed for: the account it came from."""

@@ -92,7 +92,7 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.pk)
+        return f"{self.get_kind_display()}: {self.account_key}"
 
     @property
     def topic(self) -> str:
