@@ -127,7 +127,7 @@ class TestPendingRevocation:
         assert waiting.status == "pending"
         assert abs(waiting.due_at - later) < timedelta(seconds=1)
         assert waiting.reveal("access_token")
-        assert str(waiting) == str(pending.pk)
+        assert str(pending) == f"Pending: {pending.account_key}"
 
 
 class TestAttempts:
