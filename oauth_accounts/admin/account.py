@@ -13,12 +13,19 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts import reasons
-from oauth_accounts.admin import advice, badges, filters, history, moments, search
+from oauth_accounts.admin import (
+    advice,
+    badges,
+    filters,
+    history,
+    labels,
+    moments,
+    search,
+)
 from oauth_accounts.admin.actions import DEEDS, list_actions, may, one_view
 from oauth_accounts.admin.readonly import ReadOnlyAdmin, sealed_columns
 from oauth_accounts.bulk import Kind
@@ -30,7 +37,6 @@ from oauth_accounts.models import (
     Provider,
 )
 
-LABEL_SHOWN = 30
 ABOUT_PROVIDERS = {"provider_in_doubt", "provider_disabled", "provider_paused"}
 
 
@@ -190,8 +196,8 @@ class ConnectedAccountAdmin(ReadOnlyAdmin):
     # Columns
 
     @admin.display(description=_("account"))
-    def name(self, account: ConnectedAccount) -> str:
-        return Truncator(str(account)).chars(LABEL_SHOWN)
+    def name(self, account: ConnectedAccount) -> SafeString:
+        return labels.short(account)
 
     @admin.display(description=_("state"))
     def state(self, account: ConnectedAccount) -> str:

@@ -11,12 +11,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oauth_accounts import clock, reasons
-from oauth_accounts.admin import badges, filters, moments, search
+from oauth_accounts.admin import badges, filters, labels, moments, search
 from oauth_accounts.admin.readonly import ReadOnlyAdmin, RecordAdmin
 from oauth_accounts.models import (
     AccountEvent,
@@ -26,8 +25,6 @@ from oauth_accounts.models import (
     PendingRevocation,
     RefreshStatistic,
 )
-
-LABEL_SHOWN = 30
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -74,8 +71,8 @@ class Told(ReadOnlyAdmin):
         return moments.relative(row.created_at)
 
     @admin.display(description=_("account"))
-    def account_short(self, row: Any) -> str | None:
-        return Truncator(str(row.account)).chars(LABEL_SHOWN) if row.account else None
+    def account_short(self, row: Any) -> SafeString | None:
+        return labels.short(row.account) if row.account else None
 
     @admin.display(description=_("due"))
     def due(self, row: Any) -> SafeString | None:
@@ -205,7 +202,7 @@ class NoticeAdmin(OfAccounts, RecordAdmin):
             '<a href="{}" title="{}">{}</a>',
             address,
             notice.account_key,
-            Truncator(label or f"{str(notice.account_key)[:8]}…").chars(LABEL_SHOWN),
+            labels.short(label or f"{str(notice.account_key)[:8]}…"),
         )
 
 
