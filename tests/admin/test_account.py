@@ -54,7 +54,7 @@ class TestNothingSecret:
             ("connectedaccount_change", account.pk),
             *([("connectedaccount_delete", account.pk)] if who == "root" else []),
         ):
-            html = desk.get(*arguments).content.decode()
+            html = desk.get(*arguments).content.decode().replace("<wbr>", "")
             assert "alice@provider.example" in html
             for secret in (ACCESS, REFRESH, account.access_token.ciphertext.decode()):
                 assert secret not in html
