@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected as django_delete_selected
@@ -31,9 +31,6 @@ from oauth_accounts.admin.own_page import own_page
 from oauth_accounts.bulk import Kind
 from oauth_accounts.eligibility import obstacle
 from oauth_accounts.models import BulkAction, ConnectedAccount
-
-if TYPE_CHECKING:
-    pass
 
 # More than this, or longer than this, and the workers do it: somebody waits for the page.
 MAX_NOW = 100

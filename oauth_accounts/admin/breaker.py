@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -31,14 +32,20 @@ def summary(provider: Provider) -> str:
     """Say in one line what stops calls to a provider; "" for nothing."""
     if not provider.pause_reason:
         return ""
+    return explained(provider, clock.utcnow() if is_open(provider) else None)
+
+
+def explained(provider: Provider, now: datetime | None) -> str:
+    """Say why it is paused, and how long still; now: None when the pause is over."""
     reason = reasons.describe_account(provider.pause_reason)
-    if is_open(provider):
-        assert provider.paused_until is not None  # noqa: S101  # or it would not be paused
-        return gettext("Tried again %(time)s. %(reason)s") % {
-            "time": moments.distance(provider.paused_until, clock.utcnow()),
-            "reason": reason,
-        }
-    return gettext("One call at a time, after a pause. %(reason)s") % {"reason": reason}
+    until = provider.paused_until
+    if now is None or until is None:
+        text = gettext("One call at a time, after a pause. %(reason)s")
+        return text % {"reason": reason}
+    return gettext("Tried again %(time)s. %(reason)s") % {
+        "time": moments.distance(until, now),
+        "reason": reason,
+    }
 
 
 def description(provider: Provider) -> str:

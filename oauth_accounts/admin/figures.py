@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from oauth_accounts import keyring, reasons, rotate
-from oauth_accounts.admin import badges, moments
+from oauth_accounts.admin import badges, breaker, moments
 from oauth_accounts.admin.links import Links, linked
 from oauth_accounts.health.census import Queue
 from oauth_accounts.health.providers import State
@@ -156,17 +156,9 @@ def _row(report: Report, state: State, links: Links) -> Row:
 def why(state: State, now: datetime) -> str:
     """Say what stops a provider, "" for nothing. now: by the database's clock."""
     if state.code in {"paused", "trial"}:
-        reason = reasons.describe_account(state.provider.pause_reason)
-        if state.code == "trial":
-            return gettext("One call at a time, after a pause. %(reason)s") % {
-                "reason": reason
-            }
-        until = state.provider.paused_until
-        assert until is not None  # noqa: S101  # or it would not be paused
-        return gettext("Tried again %(time)s. %(reason)s") % {
-            "time": moments.distance(until, now),
-            "reason": reason,
-        }
+        return breaker.explained(
+            state.provider, now if state.code == "paused" else None
+        )
     if state.code == "incomplete":
         names = ", ".join(labels(state.missing))
         return gettext("Enter: %(names)s") % {"names": names}
