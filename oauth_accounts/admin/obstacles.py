@@ -13,10 +13,10 @@ def obstacle_of(provider: Provider) -> str:
     """Return why a provider cannot be deleted, or ""."""
     if count := moving.count_up_to_bound(provider.accounts.all()):
         text = ngettext(
-            "%(name)s cannot be deleted: %(count)s account is connected there. Disable "
-            "the provider, or delete the account first.",
-            "%(name)s cannot be deleted: %(count)s accounts are connected there. Disable "
-            "the provider, or delete the accounts first.",
+            "%(name)s cannot be deleted: %(count)s account belongs to it, perhaps a revoked "
+            "one. Disable the provider, or delete the account first.",
+            "%(name)s cannot be deleted: %(count)s accounts belong to it, revoked ones "
+            "included. Disable the provider, or delete the accounts first.",
             count,
         )
         return text % {"name": provider, "count": in_words(count)}

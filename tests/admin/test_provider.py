@@ -203,7 +203,7 @@ class TestDelete:
         self, admin: Desk, account: ConnectedAccount, provider: Provider
     ) -> None:
         response = admin.post("provider_delete", provider.pk, post="yes")
-        assert "1 account is connected there" in messages(response)[0]
+        assert "1 account belongs to it" in messages(response)[0]
         assert Provider.objects.exists()
 
     def test_a_provider_with_revocations_stays(

@@ -57,7 +57,7 @@ class TestNumbers:
         monkeypatch.setattr(moving, "MOST_COUNTED", 1)
         ConnectedAccountFactory(provider=account.provider)
         response = admin.post("provider_delete", account.provider.pk, post="yes")
-        assert "more than 1 accounts are connected there" in messages(response)[0]
+        assert "more than 1 accounts belong to it" in messages(response)[0]
 
 
 def test_the_number_of_queries_is_constant(
