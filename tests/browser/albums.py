@@ -111,6 +111,16 @@ ALBUMS = (
                 text="State, reason and expiry, with filters that do not count.",
             ),
             Picture(
+                page="admin-account-active",
+                title="An account that lives",
+                text="Everything about it but its tokens, and what can be done to it.",
+            ),
+            Picture(
+                page="admin-account-undecryptable",
+                title="An account whose key is missing",
+                text="Nothing is lost: it works again when the key is back.",
+            ),
+            Picture(
                 page="admin-account-reauth-invalid_grant",
                 title="An account that needs reauthorisation",
                 text="Why, and what to do about it.",
@@ -125,6 +135,16 @@ ALBUMS = (
                 title="What became of each account",
                 text="The result stays, also of the actions that workers carry out.",
             ),
+            Picture(
+                page="admin-bulk-actions",
+                title="All bulk actions",
+                text="Who ordered what, and how far it is.",
+            ),
+            Picture(
+                page="admin-delete",
+                title="Deleting offers to revoke instead",
+                text="Both take back the access; one keeps the history.",
+            ),
         ),
     ),
     Album(
@@ -133,7 +153,12 @@ ALBUMS = (
             Picture(
                 page="admin-provider-issuer",
                 title="Adding a provider",
-                text="From its issuer, from a preset, or by hand.",
+                text="From its issuer, or by hand.",
+            ),
+            Picture(
+                page="admin-provider-add",
+                title="The form of a provider",
+                text="In sections, each with what it is for.",
             ),
             Picture(
                 page="admin-providers",
@@ -149,6 +174,56 @@ ALBUMS = (
                 page="admin-provider-ledgerline",
                 title="A provider that is paused",
                 text="The circuit breaker is open because the client was refused.",
+            ),
+            Picture(
+                page="admin-provider-resume",
+                title="Resuming calls",
+                text="What the pause was for, and what to mend first.",
+            ),
+            Picture(
+                page="admin-provider-moving-maps",
+                title="Addresses that are in doubt",
+                text="Changed past the app: nothing is sent until somebody decides.",
+            ),
+            Picture(
+                page="admin-provider-test",
+                title="Testing a provider",
+                text="What is going to be asked, before anything is.",
+            ),
+            Picture(
+                page="admin-provider-compare",
+                title="Comparing with its metadata",
+                text="What the issuer says, and what is stored here.",
+            ),
+        ),
+    ),
+    Album(
+        title="The admin: what happened",
+        pictures=(
+            Picture(
+                page="admin-events-all",
+                title="Account events",
+                text="The audit trail, with reasons in words.",
+            ),
+            Picture(
+                page="admin-notices",
+                title="Notices",
+                text="What became of each mail to an owner.",
+            ),
+            Picture(
+                page="admin-revocations",
+                title="Pending revocations",
+                text="What providers said to them.",
+            ),
+            Picture(
+                page="admin-attempts",
+                title="Authorization attempts",
+                text="Who is on the way to a provider, or was.",
+            ),
+            Picture(
+                page="admin-statistics",
+                title="Refresh statistics",
+                text="Hour by hour, for each provider.",
             ),
         ),
     ),
