@@ -62,6 +62,30 @@ PROVIDER: dict[str, StrPromise] = {
     "unsupported": _("The service cannot be told."),
 }
 
+# Why a callback was rejected, for administrators; what a token could fail for, too.
+REJECTION: dict[str, StrPromise] = {
+    "access_denied": _("Access was not granted."),
+    "code_missing": _("The answer had neither a code nor an error."),
+    "code_refused": _("The service refused the code."),
+    "disabled_by_admin": _("An administrator has disabled the account."),
+    "expired": _("It took too long."),
+    "id_token_missing": _("There was no ID token."),
+    "identity_mismatch": _("It was another account than before."),
+    "identity_missing": _("The answer did not say which account it is."),
+    "in_transaction": _("It came inside a transaction, which this app cannot use."),
+    "issuer_mismatch": _("The answer named another issuer."),
+    "issuer_missing": _("The answer named no issuer, although it should."),
+    "malformed_response": _("A parameter was malformed, or there twice."),
+    "not_stored": _("The account could not be stored."),
+    "other_browser": _("It was begun in another browser."),
+    "other_owner": _("It was begun for another owner."),
+    "other_provider": _("It came to the address of another provider."),
+    "other_user": _("It was begun by another user."),
+    "state_missing": _("The answer had no state."),
+    "state_unknown_or_used": _("Its state is unknown, or was used already."),
+    "user_inactive": _("The user is not active."),
+}
+
 # Why a token could not be had, for administrators.
 TOKEN: dict[str, StrPromise] = {
     "account_deleted": _("The account was deleted meanwhile."),
@@ -190,8 +214,11 @@ AUTHORIZATION_FALLBACK = _(
 
 
 def describe_account(code: str) -> str:
-    """Return what a status reason or an error code of an account means."""
-    return str(ACCOUNT.get(code) or TOKEN.get(code) or PROVIDER.get(code) or code)
+    """Return what a status reason, or an error code of an account or event, means."""
+    for texts in (ACCOUNT, TOKEN, PROVIDER, REJECTION):
+        if code in texts:
+            return str(texts[code])
+    return code
 
 
 def describe_notice(code: str) -> str:

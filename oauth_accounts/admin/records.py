@@ -57,7 +57,7 @@ def _with_words(state: str, words: str) -> SafeString:
     )
 
 
-class Told(ReadOnlyAdmin):
+class Told(badges.Styled, ReadOnlyAdmin):
     """Moments as people say them, and reasons in words: a list has no room for more."""
 
     # What is no evidence may go with what it belongs to, and not by the dozen.
@@ -207,7 +207,7 @@ class NoticeAdmin(OfAccounts, RecordAdmin):
 
 
 @admin.register(PendingRevocation)
-class PendingRevocationAdmin(badges.Styled, Told, RecordAdmin):
+class PendingRevocationAdmin(Told, RecordAdmin):
     list_display = ("at", "provider", "account_short", "state", "due")
     list_filter = (filters.StatusFilter, filters.ProviderFilter)
     linked_by = ("account__id__exact",)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from oauth_accounts import callback
+from oauth_accounts import callback, reasons
 from oauth_accounts.fields import Secret
 from oauth_accounts.models import (
     AccountEvent,
@@ -115,6 +115,14 @@ def test_lists_have_words_in_the_place_of_codes(
     table = admin.page(f"{kind}_changelist").find("table", id="result_list").get_text()
     assert words in table
     assert not [c for c in ("by_owner", "refused_", "unreachable") if c in table]
+
+
+def test_a_rejected_callback_in_words(admin: Desk, provider: Provider) -> None:
+    for code in reasons.REJECTION:
+        provider.events.create(kind="rejected", reason=code)
+    table = admin.page("accountevent_changelist").find("table", id="result_list")
+    assert "Its state is unknown, or was used already." in table.get_text()
+    assert not [code for code in reasons.REJECTION if code in table.get_text()]
 
 
 def test_a_notice_leads_to_its_account(admin: Desk, rows: dict[str, Any]) -> None:
