@@ -50,8 +50,8 @@ def events_of_providers(
         ("tidal-calendar", "provider_paused", "unavailable", timedelta(minutes=4)),
         ("harbor-drive", "provider_paused", "rate_limited", timedelta(hours=14)),
         ("harbor-drive", "provider_resumed", "answered", timedelta(hours=13.9)),
-        ("octoforge", "rejected", "state_unknown", timedelta(hours=5)),
-        ("moving-maps", "provider_altered", "provider_changed", timedelta(hours=1)),
+        ("octoforge", "rejected", "state_unknown_or_used", timedelta(hours=5)),
+        ("moving-maps", "provider_altered", "", timedelta(hours=1)),
     ):
         yield AccountEvent(
             kind=kind, reason=reason, provider=providers[slug], created_at=now - ago
