@@ -46,6 +46,21 @@ class TestStart:
         assert page.find("input", attrs={"name": "issuer"})
         assert server.requests == []
 
+    @pytest.mark.parametrize(
+        ("issuer", "said"),
+        [
+            ("foo bar", "Enter an https URL without query"),
+            ("https://login.example?x=1", "Enter an https URL without query"),
+            ("https://10.0.0.1", "OAUTH_ACCOUNTS_PRIVATE_HOSTS"),
+        ],
+    )
+    def test_what_cannot_be_asked_is_said_and_does_not_count(
+        self, desk: Desk, issuer: str, said: str
+    ) -> None:
+        for _again in range(asking.MOST + 1):
+            assert said in problems(ask(desk, issuer))
+        assert not AccountEvent.objects.exists()
+
     def test_what_the_issuer_says_is_filled_in_and_not_saved(
         self, desk: Desk, server: FakeProvider
     ) -> None:

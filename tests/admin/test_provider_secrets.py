@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.contrib.admin.models import LogEntry
 
 from oauth_accounts.models import AccountEvent, ConnectedAccount, Provider
 from oauth_accounts.models.provider_columns import ENDPOINT_FIELDS
@@ -130,6 +131,10 @@ class TestSecrets:
             assert other.requests == []
         account.refresh_from_db()
         assert account.status_reason == "provider_changed"
+        # What was shown to be known has not changed.
+        said = LogEntry.objects.get().get_change_message().lower()
+        assert "token endpoint" in said
+        assert "secret" not in said
 
     def test_moving_without_accounts_needs_no_warning(
         self, admin: Desk, provider: Provider

@@ -362,6 +362,15 @@ class TestTrouble:
         assert report(response)["Configuration"][0] == "Look at this"
         assert "1 line is worth a look" in parsed(response).get_text()
 
+    def test_a_client_whose_secret_is_missing_is_not_called_public(
+        self, desk: Desk, provider: Provider
+    ) -> None:
+        provider.client_secret = None
+        provider.save()
+        found = found_for(desk, provider)
+        assert found["Stored secret"] == ("Not tested", "Nothing is entered.")
+        assert "client secret" in found["Configuration"][1]
+
     def test_a_public_client_has_no_secret(
         self, desk: Desk, provider: Provider, server: FakeProvider
     ) -> None:

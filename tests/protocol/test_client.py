@@ -146,6 +146,13 @@ class TestExchange:
         assert names <= sent
         assert ("client_secret" in sent) == ("client_secret" in names)
 
+    def test_a_query_of_the_endpoint_is_kept(self, server):
+        """RFC 6749 section 3.2."""
+        endpoint = f"{server.url}/token?tenant=a%20b"
+        exchange(client_of(server.url, token_endpoint=endpoint))
+        (received,) = server.requests
+        assert received.target == "/token?tenant=a%20b"
+
     def test_static_parameters(self, server):
         exchange(client_of(server.url, token_params={"audience": "a b", "body": "x"}))
         assert server.requests[0].form["audience"] == ["a b"]
