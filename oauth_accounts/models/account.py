@@ -130,7 +130,7 @@ class ConnectedAccount(AccountColumns):
         return reactions.disable(self, reason, actor)
 
     def enable(self, *, actor: Any = None) -> bool:
-        """Use it again; return False when it was not disabled."""
+        """Use it as before it was disabled; return False when it was not."""
         return reactions.enable(self, actor)
 
     def reveal(self, name: str, *, provider_known: bool = True) -> Secret | None:
