@@ -25,6 +25,7 @@ from oauth_accounts.exceptions import (
     TokenError,
 )
 from oauth_accounts.fields import Secret
+from oauth_accounts.outages import CLIENT_REFUSED
 from oauth_accounts.protocol.client import OAuth2Client, new_code_verifier
 from oauth_accounts.protocol.discovery import Metadata, discover
 from oauth_accounts.protocol.published_keys import read_keys
@@ -56,7 +57,6 @@ COMPARED = (
     "authorization_response_iss_parameter_supported",
 )
 
-CLIENT_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
 NOT_CALLED = frozenset({"url_refused", "host_refused", "address_refused"})
 NOT_HEARD = frozenset({"unreachable", "outcome_unknown"})
 
