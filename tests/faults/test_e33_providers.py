@@ -88,7 +88,7 @@ def test_e34_the_admin_says_why(account, provider):
     response = desk.post("provider_delete", provider.pk, post="yes")
     assert response.status_code == 200
     [said] = messages(response)
-    assert "cannot be deleted: 1 account is connected" in said
+    assert "cannot be deleted: 1 account belongs to it" in said
     assert "Disable" in said
     assert Provider.objects.filter(pk=provider.pk).exists()
     assert ConnectedAccount.objects.get().status == "active"
