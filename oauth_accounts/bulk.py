@@ -143,7 +143,7 @@ def _do(action: BulkAction, item: BulkItem) -> None:
         if not _mark(item, Outcome.DONE):
             return
         outcome, reason = _act(action, item.account_key)
-        if outcome != Outcome.DONE:
+        if (outcome, reason) != (Outcome.DONE, ""):
             _mark(item, outcome, reason, was=Outcome.DONE)
 
 
@@ -188,7 +188,10 @@ def _disable(account: ConnectedAccount, actor: Any) -> tuple[str, str]:
 
 
 def _enable(account: ConnectedAccount, actor: Any) -> tuple[str, str]:
-    return _changed(account.enable(actor=actor), "changed_meanwhile")
+    if not account.enable(actor=actor):
+        return Outcome.FAILED, "changed_meanwhile"
+    # Perhaps one that needs its owner still, which somebody should know.
+    return Outcome.DONE, "" if account.status == Status.ACTIVE else account.status
 
 
 def _changed(changed: bool, otherwise: str) -> tuple[str, str]:

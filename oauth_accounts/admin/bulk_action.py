@@ -115,7 +115,7 @@ DONE = {
 
 def _said(kind: str, outcome: str, reason: str) -> str:
     if outcome == BulkItem.Outcome.DONE:
-        return str(DONE[bulk.Kind(kind)])
+        return f"{DONE[bulk.Kind(kind)]} {explain(reason) if reason else ''}".rstrip()
     if outcome == BulkItem.Outcome.QUEUED:
         return gettext("The next sweep refreshes it, once its provider can be called.")
     return explain(reason) if reason else ""

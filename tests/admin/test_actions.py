@@ -408,6 +408,15 @@ class TestOutcomes:
         kinds = account.events.filter(actor=admin.user).values_list("kind", flat=True)
         assert set(kinds) == {"disabled", "enabled"}
 
+    def test_enabled_and_in_need_of_its_owner_still(
+        self, admin: Desk, account: ConnectedAccount
+    ) -> None:
+        account.require_reauth()
+        account.disable()
+        assert outcomes(done(admin, "enable_selected", account)) == [
+            "Done It is enabled. Its status is “Needs reauthorisation”."
+        ]
+
     def test_an_inactive_owner_is_in_the_way(
         self, admin: Desk, account: ConnectedAccount
     ) -> None:

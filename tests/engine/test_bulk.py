@@ -128,6 +128,16 @@ class TestOrders:
         assert said(action) == [("failed", "x")]
         assert ConnectedAccount.objects.filter(status="disabled").count() == 0
 
+    def test_who_still_needs_its_owner_is_told(
+        self, accounts: list[ConnectedAccount], actor: User
+    ) -> None:
+        accounts[0].require_reauth(reason="identity_changed")
+        for account in accounts:
+            account.disable()
+        action = order("enable", accounts, actor)
+        bulk.run(action, FOREVER)
+        assert said(action) == [("done", "needs_reauth"), ("done", ""), ("done", "")]
+
     def test_time_that_is_up_is_told(
         self, accounts: list[ConnectedAccount], actor: User, monkeypatch: Any
     ) -> None:
