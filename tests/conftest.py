@@ -44,6 +44,8 @@ DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 # They try what the tests of the rooms have tried, many times over and from outside.
 UNMEASURED = set("browser example faults fuzz leaks migrations security".split())
 UNMEASURED |= {"test_docs_quickstart.py", "test_languages.py", "test_simulation.py"}
+# Python 3.11 fails now and then to watch threads that start all at once, by the dozen.
+UNMEASURED |= {"test_lookups.py"}
 MADE_BY_MIGRATIONS = {"auth_permission", "django_content_type"}
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
@@ -138,7 +140,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def _is_measured(item: pytest.Item) -> bool:
     if TEST_DATABASE != "sqlite":
         return item.get_closest_marker(TEST_DATABASE) is not None
-    return _room(item) not in UNMEASURED
+    return not UNMEASURED & {_room(item), item.path.name}
 
 
 def _haste(item: pytest.Item) -> int:
