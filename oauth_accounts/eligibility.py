@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Case, Q, Value, When
 
 from oauth_accounts import keyring
@@ -54,13 +53,11 @@ def _token_of(account: ConnectedAccount) -> str:
     return "" if known is None or account.key_id in known else "undecryptable"
 
 
-def _known_keys() -> list[str] | None:
-    """Return the ids of the keys at hand; None where FERNET_KEYS is wrong."""
-    try:
-        # Nothing is known of a row that names no key.
-        return ["", *keyring.current().ids]
-    except ImproperlyConfigured:
-        return None
+def _known_keys() -> tuple[str, ...] | None:
+    """Return what a row may name as its key; None where FERNET_KEYS is wrong."""
+    known = keyring.ids_at_hand()
+    # Nothing is known of a row that names no key.
+    return None if known is None else ("", *known)
 
 
 def closed_to_refreshes(provider: Provider, *, waits: bool = False) -> str:

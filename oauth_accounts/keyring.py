@@ -129,6 +129,14 @@ def current_key_id() -> str:
     return current().current_id
 
 
+def ids_at_hand() -> tuple[str, ...] | None:
+    """Return the ids of the keys in force; None where FERNET_KEYS is wrong."""
+    try:
+        return tuple(current().ids)
+    except ImproperlyConfigured:
+        return None
+
+
 def current() -> Keyring:
     """
     Return the keys in force now, read from settings on each call.

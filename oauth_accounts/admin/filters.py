@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -120,14 +119,7 @@ class AccountStatusFilter(StatusFilter):
         if value != UNDECRYPTABLE:
             return super().condition(value)
         holds_nothing = Q(key_id="") | Q(status=ConnectedAccount.Status.REVOKED)
-        return ~holds_nothing & ~Q(key_id__in=_known_keys())
-
-
-def _known_keys() -> tuple[str, ...]:
-    try:
-        return tuple(keyring.current().ids)
-    except ImproperlyConfigured:
-        return ()
+        return ~holds_nothing & ~Q(key_id__in=keyring.ids_at_hand() or ())
 
 
 class ReasonFilter(KnownChoices):
